@@ -1,0 +1,218 @@
+package weights
+
+import (
+	"fmt"
+
+	"moge/ir"
+	"moge/ir/dtype"
+	"moge/quant"
+)
+
+// Source supplies the bytes of checkpoint tensors, little-endian, row-major.
+type Source interface {
+	// ReadAt copies len(dst) bytes of tensor name from byte offset off; safe for concurrent use.
+	ReadAt(name string, dst []byte, off int64) error
+}
+
+// Elements is the number of elements of a constant value.
+func Elements(v *ir.Value) int64 {
+	d, ok := v.Type.Shape.Elements()
+	if !ok || !d.IsFixed() {
+		panic("BUG: elements of a value that is not constant: " + v.Type.String())
+	}
+	return d.Coef
+}
+
+// RowLength is the length of the last dimension of a constant value.
+func RowLength(v *ir.Value) int64 {
+	s := v.Type.Shape
+	if len(s) == 0 {
+		return 1
+	}
+	return s[len(s)-1].Coef
+}
+
+// Read evaluates elements off ≤ i < off+n of constant v, in v's element type, into dst.
+func Read(src Source, v *ir.Value, off, n int64, dst []byte) error {
+	if int64(len(dst)) != v.Type.DType.Bytes(n) || off < 0 || n < 0 || off+n > Elements(v) {
+		panic(fmt.Sprintf("BUG: read of %d elements at %d into %d bytes of %v", n, off, len(dst), v.Type))
+	}
+	if n == 0 {
+		return nil
+	}
+	switch node := v.Def; node.Op {
+	case ir.OpWeight:
+		if err := src.ReadAt(node.Str("name"), dst, v.Type.DType.Bytes(off)); err != nil {
+			return err
+		}
+		return nil
+	case ir.OpReshape:
+		return Read(src, node.Args[0], off, n, dst)
+	case ir.OpStack, ir.OpConcat, ir.OpSlice:
+		return readPieces(src, v, off, n, dst)
+	case ir.OpCast:
+		return readCast(src, v, off, n, dst)
+	case ir.OpQuantizeWeight:
+		return readQuantized(src, v, off, n, dst)
+	}
+	panic("BUG: " + v.Def.Op.String() + " is not evaluated on weights")
+}
+
+// Floats evaluates elements of constant float v as float32.
+func Floats(src Source, v *ir.Value, off int64, dst []float32) error {
+	raw := make([]byte, v.Type.DType.Bytes(int64(len(dst))))
+	if err := Read(src, v, off, int64(len(dst)), raw); err != nil {
+		return err
+	}
+	dtype.Decode(v.Type.DType, dst, raw)
+	return nil
+}
+
+// readPieces follows a stack, concatenation or slice: each result range is a few ranges of arguments.
+func readPieces(src Source, v *ir.Value, off, n int64, dst []byte) error {
+	width := v.Type.DType.Bytes(1)
+	for n > 0 {
+		arg, at, run := locate(v, off)
+		run = min(run, n)
+		if err := Read(src, arg, at, run, dst[:run*width]); err != nil {
+			return err
+		}
+		off, n, dst = off+run, n-run, dst[run*width:]
+	}
+	return nil
+}
+
+// locate finds element off of v: the argument that holds it, its place there, and how many
+// elements from there on follow each other in both.
+func locate(v *ir.Value, off int64) (arg *ir.Value, at, run int64) {
+	node := v.Def
+	if node.Op == ir.OpStack {
+		size := Elements(node.Args[0])
+		return node.Args[off/size], off % size, size - off%size
+	}
+	axis := int(node.Int("axis"))
+	inner := int64(1)
+	for _, d := range v.Type.Shape[axis+1:] {
+		inner *= d.Coef
+	}
+	block := v.Type.Shape[axis].Coef * inner // elements of one outer index
+	outer, within := off/block, off%block
+	if node.Op == ir.OpSlice {
+		from := node.Args[0].Type.Shape[axis].Coef * inner
+		return node.Args[0], outer*from + node.Int("lo")*inner + within, block - within
+	}
+	for _, a := range node.Args {
+		part := a.Type.Shape[axis].Coef * inner
+		if within < part {
+			return a, outer*part + within, part - within
+		}
+		within -= part
+	}
+	panic("BUG: concatenation is shorter than its type")
+}
+
+func readCast(src Source, v *ir.Value, off, n int64, dst []byte) error {
+	arg := v.Def.Args[0]
+	values := make([]float32, n)
+	if arg.Type.DType.Float() {
+		if err := Floats(src, arg, off, values); err != nil {
+			return err
+		}
+	} else if err := integers(src, arg, off, values); err != nil {
+		return err
+	}
+	dtype.Encode(v.Type.DType, dst, values)
+	return nil
+}
+
+// integers evaluates i8 elements as float32.
+func integers(src Source, v *ir.Value, off int64, dst []float32) error {
+	if v.Type.DType != dtype.I8 {
+		panic("BUG: cast of constant " + v.Type.String())
+	}
+	raw := make([]byte, len(dst))
+	if err := Read(src, v, off, int64(len(dst)), raw); err != nil {
+		return err
+	}
+	for i, b := range raw {
+		dst[i] = float32(int8(b))
+	}
+	return nil
+}
+
+// readQuantized evaluates one result of quantize_weight alone; Quantize gives both at once.
+func readQuantized(src Source, v *ir.Value, off, n int64, dst []byte) error {
+	k := RowLength(v.Def.Args[0])
+	lo, hi := off, off+n
+	if v.Index == 0 {
+		lo, hi = off/k, (off+n+k-1)/k
+	}
+	q := make([]int8, (hi-lo)*k)
+	scales := make([]float32, hi-lo)
+	if err := Quantize(src, v.Def.Results[0], v.Def.Results[1], lo, q, scales); err != nil {
+		return err
+	}
+	if v.Index == 1 {
+		dtype.Encode(dtype.F32, dst, scales)
+		return nil
+	}
+	for i := range dst {
+		dst[i] = byte(q[off-lo*k+int64(i)])
+	}
+	return nil
+}
+
+// Quantize evaluates rows from row lo of an int8 weight q and its scales s: q [rows,K],
+// scales [rows]. Each source byte is read once, whether the weight is quantized here or was
+// quantized before.
+func Quantize(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32) error {
+	k := RowLength(q)
+	rows := int64(len(scales))
+	if q.Def != s.Def || q.Def.Op != ir.OpQuantizeWeight {
+		if err := Floats(src, s, lo, scales); err != nil {
+			return err
+		}
+		raw := make([]byte, rows*k)
+		if err := Read(src, q, lo*k, rows*k, raw); err != nil {
+			return err
+		}
+		for i, b := range raw {
+			dst[i] = int8(b)
+		}
+		return nil
+	}
+	arg := q.Def.Args[0]
+	row := make([]float32, k)
+	raw := make([]byte, arg.Type.DType.Bytes(rows*k))
+	if err := Read(src, arg, lo*k, rows*k, raw); err != nil {
+		return err
+	}
+	pitch := arg.Type.DType.Bytes(k)
+	for r := range rows {
+		dtype.Decode(arg.Type.DType, row, raw[r*pitch:(r+1)*pitch])
+		scale, err := quant.EncodeRow(dst[r*k:(r+1)*k], row)
+		if err != nil {
+			return fmt.Errorf("%s: %w", Describe(arg, (lo+r)*k), err)
+		}
+		scales[r] = scale
+	}
+	return nil
+}
+
+// Describe names the checkpoint tensor and the element in it that element off of constant v comes from.
+func Describe(v *ir.Value, off int64) string {
+	switch node := v.Def; node.Op {
+	case ir.OpWeight:
+		return fmt.Sprintf("tensor %s, element %d", node.Str("name"), off)
+	case ir.OpStack, ir.OpConcat, ir.OpSlice:
+		arg, at, _ := locate(v, off)
+		return Describe(arg, at)
+	case ir.OpQuantizeWeight:
+		if v.Index == 1 {
+			off *= RowLength(node.Args[0])
+		}
+		return Describe(node.Args[0], off)
+	default:
+		return Describe(node.Args[0], off)
+	}
+}

@@ -1,0 +1,46 @@
+//go:build unix
+
+package cpu
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestFileCutShortIsAnError maps a file, cuts it and reads past its new end in each worker.
+func TestFileCutShortIsAnError(t *testing.T) {
+	const size = 1 << 16
+	path := filepath.Join(t.TempDir(), "weights")
+	if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	mapped, err := unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(mapped)
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	withPools(t, func(t *testing.T, p *Pool) {
+		sums := make([]byte, 8)
+		err := p.Run(8, func(_, task int) { sums[task] = mapped[size/8*task] })
+		var failure *PanicError
+		if !errors.As(err, &failure) {
+			t.Fatalf("error %v", err)
+		}
+		if _, ok := failure.Fault(); !ok {
+			t.Errorf("%v is not reported as a fault", err)
+		}
+		checkStillWorks(t, p)
+	})
+}
