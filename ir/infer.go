@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"math"
 
 	"moge/ir/dtype"
 	"moge/ir/shape"
@@ -147,6 +148,9 @@ func inferConcat(n *Node, _ []Type) ([]Type, error) {
 			if !s.Equal(t.Shape) {
 				return nil, violation("concat_c3", "argument %d is %v beside %v along axis %d", i, a, t, axis)
 			}
+		}
+		if a.Shape[axis].Coef > math.MaxInt64-total {
+			return nil, violation("concat_c3", "argument %d makes axis %d too long", i, axis)
 		}
 		total += a.Shape[axis].Coef
 	}

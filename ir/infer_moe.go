@@ -68,6 +68,9 @@ func (n *Node) inferGrouped(name string, x dtype.Type, first, count int, accept 
 	if stacked {
 		experts = w.Shape[0].Coef
 	}
+	if experts < 1 {
+		return nil, violation(name+"_c2", "the weights are %d of %v", count, w)
+	}
 	for i := first; i < first+count; i++ {
 		if !n.arg(i).Equal(w) {
 			return nil, violation(name+"_c3", "weight %d is %v beside %v", i-first, n.arg(i), w)
@@ -142,6 +145,9 @@ func inferSpreadRows(n *Node, _ []Type) ([]Type, error) {
 		return nil, err
 	}
 	t := n.arg(0).Shape
+	if !t[0].IsFixed() {
+		return nil, violation("spread_rows_c1", "the table is %v, want a fixed number of rows", n.arg(0))
+	}
 	if err := n.wantShape("spread_rows_c2", 1, dtype.I32, shape.Make(t[0].Coef+1)); err != nil {
 		return nil, err
 	}
@@ -158,7 +164,7 @@ func inferMoEGate(n *Node, _ []Type) ([]Type, error) {
 		return nil, err
 	}
 	groups, experts := n.Int("groups"), rows[1].Coef
-	if groups < 1 || experts%groups != 0 {
+	if groups < 1 || experts < 1 || experts > 1<<16 || experts%groups != 0 {
 		return nil, violation("moe_gate_c4", "%d groups do not divide %d experts", groups, experts)
 	}
 	if err := n.wantBias("moe_gate_c5", 2, rows); err != nil {

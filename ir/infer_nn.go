@@ -180,8 +180,8 @@ func inferRotary(n *Node, _ []Type) ([]Type, error) {
 		return nil, err
 	}
 	x := n.arg(0).Shape
-	if !x[2].IsFixed() || x[2].Coef%2 != 0 {
-		return nil, violation("rotary_c2", "the head is %v wide, want an even number", x[2])
+	if !x[2].IsFixed() || x[2].Coef < 2 || x[2].Coef%2 != 0 {
+		return nil, violation("rotary_c2", "the head is %v wide, want a positive even number", x[2])
 	}
 	table := shape.Shape{x[0], shape.Fixed(x[2].Coef / 2)}
 	if err := firstError(n.wantShape("rotary_c3", 1, dtype.F32, table), n.wantShape("rotary_c3", 2, dtype.F32, table)); err != nil {
@@ -195,8 +195,8 @@ func inferSwiGLU(n *Node, _ []Type) ([]Type, error) {
 		return nil, err
 	}
 	d := n.arg(0).Shape[1]
-	if !d.IsFixed() || d.Coef%2 != 0 {
-		return nil, violation("swiglu_c2", "rows are %v wide, want an even number", d)
+	if !d.IsFixed() || d.Coef < 2 || d.Coef%2 != 0 {
+		return nil, violation("swiglu_c2", "rows are %v wide, want a positive even number", d)
 	}
 	return one(Tensor(dtype.F32, withLast(n.arg(0).Shape, shape.Fixed(d.Coef/2))))
 }

@@ -10,7 +10,8 @@ import (
 // most one writer after it, names of inputs, states and outputs are unique, and the
 // result types are those the constraints of SPEC.md imply.
 func Verify(g *Graph) error {
-	v := verifier{g: g, defined: make([]bool, g.nextID), names: map[string]bool{}, writers: make([]*Node, g.nextID)}
+	v := verifier{g: g, defined: make([]*Value, g.nextID), names: map[string]bool{},
+		writers: make([]*Node, g.nextID)}
 	for i, n := range g.Nodes {
 		if err := v.node(n); err != nil {
 			return fmt.Errorf("node %d: %s: %w", i, Format(n), err)
@@ -21,7 +22,7 @@ func Verify(g *Graph) error {
 
 type verifier struct {
 	g       *Graph
-	defined []bool
+	defined []*Value        // by ID
 	names   map[string]bool // op:name of sources that must be unique
 	writers []*Node         // by ID of a state value, the kv_write that takes it
 }
@@ -31,7 +32,7 @@ func (v *verifier) node(n *Node) error {
 		return violation("graph_c1", "unknown op %d", n.Op)
 	}
 	for i, a := range n.Args {
-		if a == nil || a.ID < 0 || a.ID >= len(v.defined) || !v.defined[a.ID] {
+		if !v.isDefined(a) {
 			return violation("graph_c2", "argument %d is not defined before its use", i)
 		}
 	}
@@ -55,15 +56,24 @@ func (v *verifier) node(n *Node) error {
 	return v.define(n, types)
 }
 
+// isDefined tells whether a node before gave this very value: another of the same ID is
+// one of another graph.
+func (v *verifier) isDefined(a *Value) bool {
+	return a != nil && a.ID >= 0 && a.ID < len(v.defined) && v.defined[a.ID] == a
+}
+
 func (v *verifier) define(n *Node, types []Type) error {
+	if len(n.Results) != len(types) {
+		return violation("graph_c10", "%d results, want %d", len(n.Results), len(types))
+	}
 	for i, r := range n.Results {
-		if r.Def != n || r.Index != i || r.ID < 0 || r.ID >= len(v.defined) || v.defined[r.ID] {
+		if r.Def != n || r.Index != i || r.ID < 0 || r.ID >= len(v.defined) || v.defined[r.ID] != nil {
 			return violation("graph_c3", "result %d is not defined exactly once", i)
 		}
 		if !r.Type.Equal(types[i]) {
 			return violation("graph_c4", "result %d is %v, want %v", i, r.Type, types[i])
 		}
-		v.defined[r.ID] = true
+		v.defined[r.ID] = r
 	}
 	return nil
 }
@@ -90,7 +100,7 @@ func (v *verifier) unique(n *Node) error {
 func (v *verifier) outputs() error {
 	seen := map[string]bool{}
 	for _, o := range v.g.Outputs {
-		if o.Value == nil || o.Value.ID < 0 || o.Value.ID >= len(v.defined) || !v.defined[o.Value.ID] {
+		if !v.isDefined(o.Value) {
 			return violation("graph_c7", "output %q is not defined", o.Name)
 		}
 		if seen[o.Name] || o.Name == "" {

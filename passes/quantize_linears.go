@@ -19,7 +19,7 @@ func quantizeLinears(g *ir.Graph, c *compilation) (*ir.Graph, error) {
 	}
 	for _, n := range g.Nodes {
 		if isLinear(n) {
-			if err := q.plan(n); err != nil {
+			if err := q.plan(g, n); err != nil {
 				return nil, err
 			}
 		}
@@ -48,7 +48,7 @@ type permutedI8 struct {
 }
 
 // plan notes what n needs before anything is rewritten: a static range covers all readers.
-func (q *quantizer) plan(n *ir.Node) error {
+func (q *quantizer) plan(g *ir.Graph, n *ir.Node) error {
 	s, err := quant.ParseScheme(schemeOf(n))
 	if err != nil {
 		return fmt.Errorf("%s: %w", n.Site, err)
@@ -65,7 +65,7 @@ func (q *quantizer) plan(n *ir.Node) error {
 	}
 	rows.site = min(rows.site, n.Site)
 	if s.NeedsStats() {
-		amax, err := q.c.staticRange(n)
+		amax, err := q.c.staticRange(g, n)
 		if err != nil {
 			return err
 		}

@@ -182,3 +182,6 @@ func parseRange(amax, tokens string) (Range, error) {
 	}
 	return Range{AMax: float32(magnitude), Tokens: count}, nil
 }
+
+// IsStats reports whether data begins as a statistics file does.
+func IsStats(data []byte) bool { return bytes.HasPrefix(data, []byte(statsMagic+" ")) }

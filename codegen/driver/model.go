@@ -14,6 +14,7 @@ import (
 	"moge/formats/tokenizer"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/quant"
 )
 
 // GraphFile is the graph of a directory that Quantize wrote, and what tells such a
@@ -34,6 +35,8 @@ type Model struct {
 	Tensors   *safetensors.Checkpoint
 	Tokenizer *tokenizer.Tokenizer // nil when the directory has none
 	Files     []bundle.SmallFile   // the tokenizer's files, by base name
+
+	statistics []byte // of a quantized directory, nil without any
 }
 
 // InputError is a defect of what the user gave.
@@ -117,7 +120,7 @@ func (m *Model) openGraph(ignoreUnknown bool) error {
 	path := filepath.Join(m.Dir, GraphFile)
 	if _, err := os.Stat(path); err == nil {
 		m.Quantized = true
-		return m.readGraph(path)
+		return errors.Join(m.readStatistics(), m.readGraph(path))
 	}
 	g, report, err := models.Build(m.Config, models.FromCheckpoint(m.Tensors))
 	m.Report = *report
@@ -155,6 +158,23 @@ func (m *Model) readGraph(path string) error {
 			}
 		}
 	}
+	return nil
+}
+
+// readStatistics takes along what static scales came from.
+func (m *Model) readStatistics() error {
+	path := filepath.Join(m.Dir, StatsFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	data, err := readBounded(path, maxCalibration)
+	if err != nil {
+		return err
+	}
+	if _, err := quant.ParseStats(data); err != nil {
+		return &InputError{path, err.Error(), "run moge quantize again"}
+	}
+	m.statistics = data
 	return nil
 }
 

@@ -25,9 +25,9 @@ const (
 	calibrationKey = "calibration"
 )
 
-// describeSources hashes the files of a checkpoint into its graph's meta. What Quantize
-// wrote carries those of its origin already.
-func (m *Model) describeSources(ctx context.Context, workers int, progress func(done, total int64)) error {
+// describeSources hashes the files of a checkpoint into the meta of g. What Quantize wrote
+// carries those of its origin already.
+func (m *Model) describeSources(ctx context.Context, g *ir.Graph, workers int, progress func(done, total int64)) error {
 	if m.Quantized {
 		return nil
 	}
@@ -49,13 +49,13 @@ func (m *Model) describeSources(ctx context.Context, workers int, progress func(
 		return err
 	}
 	for i, s := range shards {
-		m.Graph.SetMeta(sourcePrefix+s.Name, source(s.Size, sums[i]))
+		g.SetMeta(sourcePrefix+s.Name, source(s.Size, sums[i]))
 	}
-	return m.describeSmall()
+	return m.describeSmall(g)
 }
 
 // describeSmall hashes the configuration and the tokenizer's files.
-func (m *Model) describeSmall() error {
+func (m *Model) describeSmall(g *ir.Graph) error {
 	for _, name := range []string{"config.json", "generation_config.json"} {
 		data, err := os.ReadFile(filepath.Join(m.Dir, name))
 		if os.IsNotExist(err) {
@@ -64,10 +64,10 @@ func (m *Model) describeSmall() error {
 		if err != nil {
 			return err
 		}
-		m.Graph.SetMeta(sourcePrefix+name, source(int64(len(data)), sha256.Sum256(data)))
+		g.SetMeta(sourcePrefix+name, source(int64(len(data)), sha256.Sum256(data)))
 	}
 	for _, f := range m.Files {
-		m.Graph.SetMeta(sourcePrefix+f.Path, source(int64(len(f.Data)), sha256.Sum256(f.Data)))
+		g.SetMeta(sourcePrefix+f.Path, source(int64(len(f.Data)), sha256.Sum256(f.Data)))
 	}
 	return nil
 }

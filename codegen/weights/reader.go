@@ -122,7 +122,15 @@ func readCast(src Source, v *ir.Value, off, n int64, dst []byte) error {
 		return err
 	}
 	dtype.Encode(v.Type.DType, dst, values)
+	if log, ok := src.(CastLog); ok && v.Type.DType == dtype.F16 && arg.Type.DType.Float() {
+		log.Cast(tensorOf(arg, off), quant.CastF32ToF16(make([]uint16, n), values))
+	}
 	return nil
+}
+
+// CastLog is a source that wants to know what casts to f16 did to the tensors it supplied.
+type CastLog interface {
+	Cast(tensor string, r quant.CastReport)
 }
 
 // integers evaluates i8 elements as float32.
@@ -192,27 +200,33 @@ func Quantize(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32
 		dtype.Decode(arg.Type.DType, row, raw[r*pitch:(r+1)*pitch])
 		scale, err := quant.EncodeRow(dst[r*k:(r+1)*k], row)
 		if err != nil {
-			return fmt.Errorf("%s: %w", Describe(arg, (lo+r)*k), err)
+			return fmt.Errorf("tensor %s cannot be quantized: %w", tensorOf(arg, (lo+r)*k), err)
 		}
 		scales[r] = scale
 	}
 	return nil
 }
 
-// Describe names the checkpoint tensor and the element in it that element off of constant v comes from.
-func Describe(v *ir.Value, off int64) string {
+// Origin finds the checkpoint tensor, and the element of it, that element off of constant v
+// comes from.
+func Origin(v *ir.Value, off int64) (tensor string, element int64) {
 	switch node := v.Def; node.Op {
 	case ir.OpWeight:
-		return fmt.Sprintf("tensor %s, element %d", node.Str("name"), off)
+		return node.Str("name"), off
 	case ir.OpStack, ir.OpConcat, ir.OpSlice:
 		arg, at, _ := locate(v, off)
-		return Describe(arg, at)
+		return Origin(arg, at)
 	case ir.OpQuantizeWeight:
 		if v.Index == 1 {
 			off *= RowLength(node.Args[0])
 		}
-		return Describe(node.Args[0], off)
+		return Origin(node.Args[0], off)
 	default:
-		return Describe(node.Args[0], off)
+		return Origin(node.Args[0], off)
 	}
+}
+
+func tensorOf(v *ir.Value, off int64) string {
+	tensor, _ := Origin(v, off)
+	return tensor
 }

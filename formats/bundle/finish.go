@@ -142,12 +142,11 @@ func (w *Writer) publish() error {
 	return w.syncDir(filepath.Dir(w.job.Out))
 }
 
-// tidy removes what is left of the partial directory; the old output goes before the journal.
+// tidy removes what is left of the partial directory. In whatever order it goes, a resume finds
+// the output complete.
 func (w *Writer) tidy() error {
-	for _, p := range []string{w.path(replacedName), w.path(journalName), w.partial} {
-		if err := w.fs.RemoveAll(p); err != nil {
-			return ioError(w.partial, err)
-		}
+	if err := w.fs.RemoveAll(w.partial); err != nil {
+		return ioError(w.partial, err)
 	}
 	return w.syncDir(filepath.Dir(w.job.Out))
 }

@@ -39,7 +39,8 @@ func testManifest(ranks int) *bundlepb.Manifest {
 		if err != nil {
 			panic(err)
 		}
-		m.Ranks = append(m.Ranks, &bundlepb.Rank{Index: uint32(i), File: RankFile(i), Size: size, Sections: sections})
+		m.Ranks = append(m.Ranks, &bundlepb.Rank{Index: uint32(i), File: RankFile(i),
+			Size: size, Sections: sections})
 	}
 	return m
 }
@@ -57,7 +58,8 @@ func testProgram() *bundlepb.Program {
 			{Dtype: bundlepb.DType_I32, Shape: []*bundlepb.Dim{tokens}},
 			{Dtype: bundlepb.DType_F32, Shape: []*bundlepb.Dim{tokens, {Coef: 100}}, Offset: 64},
 		},
-		States:  []*bundlepb.State{{Name: "layers.0.attn.k", Dtype: bundlepb.DType_F16, Heads: 2, Width: 8}},
+		States: []*bundlepb.State{{Name: "layers.0.attn.k", Dtype: bundlepb.DType_F16,
+			Heads: 2, Width: 8}},
 		Inputs:  []*bundlepb.Port{{Name: "tokens", Buffer: 0}},
 		Outputs: []*bundlepb.Port{{Name: "hidden", Buffer: 1}},
 		Steps: []*bundlepb.Step{{

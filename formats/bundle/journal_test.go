@@ -93,7 +93,8 @@ func TestJournalErrors(t *testing.T) {
 		{"empty", nil, "p: byte 0: journal is damaged: no journal header"},
 		{"magic", edit(0, 'X'), "p: byte 0: journal is damaged: no journal header"},
 		{"length", edit(14, 1), "p: byte 12: journal is damaged: the header is cut short"},
-		{"header", edit(20, 9), "p: byte 52: journal is damaged: the checksum of the header does not match"},
+		{"header", edit(20, 9), "p: byte 52: journal is damaged: " +
+			"the checksum of the header does not match"},
 		{"record", edit(header+70, 9), "p: byte 120: journal is damaged: " +
 			"the checksum of a record does not match"},
 		{"order", record{}.append(bytes.Clone(raw), 7), "p: byte 440: journal is damaged: " +

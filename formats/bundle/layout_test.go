@@ -38,7 +38,7 @@ func TestSectionSize(t *testing.T) {
 			t.Errorf("%v %v %s: %d bytes, %v, want %d", c.t, c.shape, c.layout, got, err, c.want)
 		}
 	}
-	for _, layout := range []string{"", "16", "tile", "tile0", "tile016", "tile16x", "tilex4", "tile-1",
+	for _, layout := range []string{"", "16", "tile", "tile0", "tile016", "tile16x", "tile-1",
 		"tile+4", "tile16x4x2", "TILE16", "tile16 ", "row16x", "tile65537"} {
 		_, err := SectionSize(dtype.I8, []int64{4, 4}, layout)
 		wantError(t, err, `unknown layout "`+layout+`"`)
@@ -56,7 +56,7 @@ func TestLayoutSharesAndAligns(t *testing.T) {
 			t.Errorf("section %d: %d bytes at %d, want %v", i, s.Size, s.Offset, want)
 		}
 	}
-	_, err = Layout([]*bundlepb.Section{{Name: "x", Dtype: bundlepb.DType_F32}}, nil)
+	_, err = Layout([]*bundlepb.Section{{Name: "x", Dtype: bundlepb.DType_F32, Layout: "row"}}, nil)
 	wantError(t, err, `section "x": 0 dimensions, want 1 to 8`)
 }
 
@@ -65,7 +65,8 @@ func TestEnumsFollowIR(t *testing.T) {
 	if len(bundlepb.DType_name) != len(dtype.All())+1 {
 		t.Errorf("%d element types, ir/dtype has %d", len(bundlepb.DType_name)-1, len(dtype.All()))
 	}
-	names := map[dtype.Type]bundlepb.DType{dtype.F32: bundlepb.DType_F32, dtype.F16: bundlepb.DType_F16,
+	names := map[dtype.Type]bundlepb.DType{
+		dtype.F32: bundlepb.DType_F32, dtype.F16: bundlepb.DType_F16,
 		dtype.BF16: bundlepb.DType_BF16, dtype.I64: bundlepb.DType_I64, dtype.I32: bundlepb.DType_I32,
 		dtype.I8: bundlepb.DType_I8, dtype.U8: bundlepb.DType_U8, dtype.I4: bundlepb.DType_I4}
 	for want, pb := range names {
@@ -78,7 +79,8 @@ func TestEnumsFollowIR(t *testing.T) {
 			t.Errorf("%d reads as %v", bad, DType(bad))
 		}
 	}
-	scalars := map[shape.Scalar]bundlepb.Scalar{shape.None: bundlepb.Scalar_FIXED, shape.T: bundlepb.Scalar_T,
+	scalars := map[shape.Scalar]bundlepb.Scalar{
+		shape.None: bundlepb.Scalar_FIXED, shape.T: bundlepb.Scalar_T,
 		shape.L: bundlepb.Scalar_L, shape.TDP: bundlepb.Scalar_T_DP, shape.TPad: bundlepb.Scalar_T_PAD,
 		shape.TWorld: bundlepb.Scalar_T_WORLD}
 	for ir, pb := range scalars {

@@ -59,7 +59,8 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: %q, %v", f.Path, got, err)
 		}
 	}
-	if b.Program(StepProgram) == nil || b.Program("draft") != nil || b.Manifest().Model.Name != "tiny" {
+	if b.Program(StepProgram) == nil || b.Program("draft") != nil ||
+		b.Manifest().Model.Name != "tiny" {
 		t.Error("manifest came back changed")
 	}
 	var done, total int64

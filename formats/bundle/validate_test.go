@@ -48,7 +48,9 @@ func TestValidateRefuses(t *testing.T) {
 			`files[0]: path "manifest.pb" is reserved`},
 		{func(x *m) { x.Files = []*bundlepb.File{{Path: "b", Sha256: sum}, {Path: "a", Sha256: sum}} },
 			`files[1]: path "a" is not in sorted order, or twice`},
-		{func(x *m) { x.Files = []*bundlepb.File{{Path: "a", Sha256: sum}, {Path: "a/b/c", Sha256: sum}} },
+		{func(x *m) {
+			x.Files = []*bundlepb.File{{Path: "a", Sha256: sum}, {Path: "a/b/c", Sha256: sum}}
+		},
 			`files[1]: "a/b/c" is below the file "a"`},
 		{func(x *m) { x.Files = []*bundlepb.File{{Path: "a", Size: -1, Sha256: sum}} },
 			`files[0]: size or sha256 of "a" is missing or wrong`},
@@ -87,15 +89,18 @@ func TestValidateRefuses(t *testing.T) {
 			`programs[1]: name "step" appears twice`},
 		{func(x *m) { x.Programs[0].Limits = nil }, "programs[0]: no limits"},
 		{func(x *m) { x.Programs[0].Limits.MaxBatchTokens = 0 }, "programs[0]: the limit of T is 0"},
-		{func(x *m) { x.Programs[0].Limits.MaxWorldTokens = -1 }, "programs[0]: the limit of T_WORLD is -1"},
+		{func(x *m) { x.Programs[0].Limits.MaxWorldTokens = -1 },
+			"programs[0]: the limit of T_WORLD is -1"},
 		{func(x *m) { x.Programs[0].Limits.Context = 0 },
 			"programs[0]: limits of 4 sequences and 0 positions"},
 		{func(x *m) { x.Programs[0].ArenaBytes-- }, "programs[0].buffers[1]: 6400 bytes at 64 are " +
 			"misaligned or outside the arena of 6463 bytes"},
-		{func(x *m) { x.Programs[0].Buffers[1].Offset = 1<<64 - 64 }, "programs[0].buffers[1]: 6400 bytes " +
-			"at 18446744073709551552 are misaligned or outside the arena of 6464 bytes"},
-		{func(x *m) { x.Programs[0].Buffers[0].Offset = 4 }, "programs[0].buffers[0]: 64 bytes at 4 are " +
-			"misaligned or outside the arena of 6464 bytes"},
+		{func(x *m) { x.Programs[0].Buffers[1].Offset = 1<<64 - 64 },
+			"programs[0].buffers[1]: 6400 bytes " +
+				"at 18446744073709551552 are misaligned or outside the arena of 6464 bytes"},
+		{func(x *m) { x.Programs[0].Buffers[0].Offset = 4 },
+			"programs[0].buffers[0]: 64 bytes at 4 are " +
+				"misaligned or outside the arena of 6464 bytes"},
 		{func(x *m) { x.Programs[0].Buffers[0].Shape[0].Coef = -1 },
 			"programs[0].buffers[0]: dimension 0: coefficient -1, divisor 1"},
 		{func(x *m) {
@@ -127,7 +132,8 @@ func TestValidateRefuses(t *testing.T) {
 			"programs[0].steps[0].results[0]: a section cannot be written"},
 		{func(x *m) { step(x).Attrs[0].Name = "z" },
 			"programs[0].steps[0].attrs[1]: names are not sorted, unique and non-empty"},
-		{func(x *m) { step(x).Attrs[0].Value = nil }, `programs[0].steps[0].attrs[0]: "eps" has no value`},
+		{func(x *m) { step(x).Attrs[0].Value = nil },
+			`programs[0].steps[0].attrs[0]: "eps" has no value`},
 	}
 	for _, c := range cases {
 		manifest := hashedManifest()

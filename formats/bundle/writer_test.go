@@ -157,7 +157,8 @@ func TestResumeOfCompleteJob(t *testing.T) {
 
 func TestResumeRefusesAnotherJob(t *testing.T) {
 	const hint = "; delete the partial directory, or run again without --resume"
-	const reason = "out.moge.partial: the source, a flag or the tool's version changed since this was begun"
+	const reason = "out.moge.partial: the source, a flag or the tool's version " +
+		"changed since this was begun"
 	change := map[string]func(*Job){
 		"key":      func(j *Job) { j.Key[31]++ },
 		"manifest": func(j *Job) { j.Manifest.Config[0].Value = "2" },
@@ -291,7 +292,8 @@ func TestJobIsValidatedFirst(t *testing.T) {
 	f := faultfs.New()
 	job := testJob("out.moge")
 	job.Files[0].Path = "../outside"
-	wantError(t, createError(f, job, Options{}), `files[0]: path "../outside" does not stay inside the bundle`)
+	wantError(t, createError(f, job, Options{}),
+		`files[0]: path "../outside" does not stay inside the bundle`)
 	job = testJob("out.moge")
 	job.Manifest.Ranks[1].Sections[3].Offset += 64
 	err := createError(f, job, Options{})

@@ -61,7 +61,8 @@ func TestRefusedConfigs(t *testing.T) {
 				"supported" + published},
 		{"odd head", llama(`"intermediate_size":24`, `"intermediate_size":24,"head_dim":5`),
 			`model "LlamaForCausalLM": head_dim is 5, want an even number` + published},
-		{"partial rotary", llama(`"intermediate_size":24`, `"intermediate_size":24,"partial_rotary_factor":0.5`),
+		{"partial rotary", llama(`"intermediate_size":24`,
+			`"intermediate_size":24,"partial_rotary_factor":0.5`),
 			`model "LlamaForCausalLM": partial_rotary_factor is 0.5, want rotation of whole heads` +
 				published},
 		{"huge", pangu(`"hidden_size":16`, `"hidden_size":1048576`, `"num_hidden_layers":1`,

@@ -44,7 +44,7 @@ func Build(cfg *hf.Config, t Tensors) (*ir.Graph, *Report, error) {
 	}
 	n.classify(report)
 	if len(n.problems) > 0 {
-		return nil, report, &Error{Architecture: cfg.Architecture, Problems: n.problems, Hint: hintTensors}
+		return nil, report, &Error{cfg.Architecture, n.problems, hintTensors}
 	}
 	g, err := n.Finish()
 	return g, report, err
@@ -69,7 +69,7 @@ func describe(cfg *hf.Config, t Tensors) (*net, error) {
 	}
 	d, problems := measure(f, cfg)
 	if len(problems) > 0 {
-		return nil, &Error{Architecture: cfg.Architecture, Problems: problems, Hint: hintConfig}
+		return nil, &Error{cfg.Architecture, problems, hintConfig}
 	}
 	n := newNet(f, cfg, d, t)
 	n.decoder()

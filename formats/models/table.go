@@ -88,8 +88,9 @@ func refuse(cfg *hf.Config) error {
 	}
 	return &Error{
 		Architecture: cfg.Architecture,
-		Problems: []string{reason + ", which is not a mixture of grouped experts: it routes by a biased " +
-			"sigmoid, has sandwich norms, sink tokens and latent attention, and is not supported"},
+		Problems: []string{reason + ", which is not a mixture of grouped experts: it routes by " +
+			"a biased sigmoid, has sandwich norms, sink tokens and latent attention, " +
+			"and is not supported"},
 		Hint: "give a checkpoint of " + panguProMoE.architecture,
 	}
 }

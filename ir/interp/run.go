@@ -40,7 +40,8 @@ type Options struct {
 // the rows the step wrote are in st; on failure st is unchanged. A nil st starts empty and
 // is dropped. Errors name the op and the site: ids, positions or experts out of range,
 // weights that are missing or of another type than the graph states.
-func Run(g *ir.Graph, in Inputs, st *State, w Weights, opt Options) (map[string]*tensor.Tensor, error) {
+func Run(g *ir.Graph, in Inputs, st *State, w Weights, opt Options) (
+	map[string]*tensor.Tensor, error) {
 	all := map[string][]int32{
 		"tokens": in.Tokens, "positions": in.Positions, "sequences": in.Sequences, "rows": in.Rows,
 	}
@@ -58,13 +59,13 @@ func Run(g *ir.Graph, in Inputs, st *State, w Weights, opt Options) (map[string]
 
 // RunValues is Run for a graph with any inputs; the step scalars follow from the shapes
 // of the values.
-func RunValues(g *ir.Graph, values map[string]*tensor.Tensor, st *State, w Weights, opt Options) (
-	map[string]*tensor.Tensor, error) {
+func RunValues(g *ir.Graph, values map[string]*tensor.Tensor, st *State, w Weights,
+	opt Options) (map[string]*tensor.Tensor, error) {
 	return run(g, newScalars(), values, st, w, opt)
 }
 
-func run(g *ir.Graph, s *scalars, values map[string]*tensor.Tensor, st *State, w Weights, opt Options) (
-	map[string]*tensor.Tensor, error) {
+func run(g *ir.Graph, s *scalars, values map[string]*tensor.Tensor, st *State, w Weights,
+	opt Options) (map[string]*tensor.Tensor, error) {
 	if err := ir.Verify(g); err != nil {
 		return nil, err
 	}
@@ -94,7 +95,8 @@ func run(g *ir.Graph, s *scalars, values map[string]*tensor.Tensor, st *State, w
 
 // Eval executes one op on given tensors. declared states the result types of ops that do
 // not infer them (reshape); ops over states need a graph.
-func Eval(op ir.Op, args []*tensor.Tensor, attrs []ir.Attr, declared []ir.Type) ([]*tensor.Tensor, error) {
+func Eval(op ir.Op, args []*tensor.Tensor, attrs []ir.Attr, declared []ir.Type) (
+	[]*tensor.Tensor, error) {
 	b := ir.NewBuilder("eval")
 	values := map[string]*tensor.Tensor{}
 	operands := make([]*ir.Value, len(args))

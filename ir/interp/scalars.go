@@ -42,12 +42,15 @@ func bindInputs(g *ir.Graph, s *scalars, values map[string]*tensor.Tensor) ([]*i
 	if len(inputs) != len(values) {
 		return nil, fmt.Errorf("%d inputs are given, the graph has %d", len(values), len(inputs))
 	}
+	if err := s.complete(g); err != nil {
+		return nil, err
+	}
 	for _, n := range inputs {
 		if err := fits(values[n.Str("name")], n.Results[0].Type, &s.env); err != nil {
 			return nil, fmt.Errorf("input %q %w", n.Str("name"), err)
 		}
 	}
-	return inputs, s.complete(g)
+	return inputs, nil
 }
 
 // learn settles scalars that appear as c·S; whether the rest agrees is checked later.

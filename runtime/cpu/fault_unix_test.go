@@ -6,7 +6,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,9 +41,31 @@ func TestFileCutShortIsAnError(t *testing.T) {
 		if !errors.As(err, &failure) {
 			t.Fatalf("error %v", err)
 		}
-		if _, ok := failure.Fault(); !ok {
-			t.Errorf("%v is not reported as a fault", err)
+		var memory runtime.Error
+		if !errors.As(err, &memory) {
+			t.Errorf("%v does not unwrap to a runtime error", err)
 		}
+		checkFault(t, failure, mapped)
 		checkStillWorks(t, p)
 	})
+}
+
+// checkFault asks for the address where the tests run on the real machine; user-mode emulators
+// of the others leave it out.
+func checkFault(t *testing.T, failure *PanicError, mapped []byte) {
+	t.Helper()
+	addr, ok := failure.Fault()
+	if !ok && runtime.GOARCH == "amd64" {
+		t.Fatalf("%v is not reported as a fault", failure)
+	}
+	if !ok {
+		return
+	}
+	first := uintptr(unsafe.Pointer(&mapped[0]))
+	if addr < first || addr >= first+uintptr(len(mapped)) {
+		t.Errorf("address %#x is not in the mapped file", addr)
+	}
+	if !strings.Contains(failure.Error(), "memory fault at address 0x") {
+		t.Errorf("error %q", failure)
+	}
 }

@@ -161,7 +161,7 @@ func TestLowestFailedTaskIsReported(t *testing.T) {
 	}
 }
 
-func TestNilDereferenceIsAFault(t *testing.T) {
+func TestNilDereferenceIsAnError(t *testing.T) {
 	withPools(t, func(t *testing.T, p *Pool) {
 		err := p.Run(4, func(_, task int) {
 			var nowhere *int

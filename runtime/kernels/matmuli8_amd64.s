@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func matMulI8Rows2Tiles1AVX2(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·matMulI8Rows2Tiles1AVX2(SB), NOSPLIT, $0-64
 	MOVQ  xStride+24(FP), AX
 	MOVQ  tileBytes+40(FP), CX
@@ -24,7 +24,6 @@ TEXT ·matMulI8Rows2Tiles1AVX2(SB), NOSPLIT, $0-64
 	JE    group_done
 
 group:
-	PREFETCHT0   2048(DX)
 	VPBROADCASTD (CX), X8
 	VPMOVSXBW    X8, Y8
 	VPBROADCASTD (CX)(AX*1), X9
@@ -74,7 +73,7 @@ group_done:
 	RET
 
 // func matMulI8Rows1Tiles1AVX2(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·matMulI8Rows1Tiles1AVX2(SB), NOSPLIT, $0-64
 	MOVQ  xStride+24(FP), AX
 	MOVQ  tileBytes+40(FP), AX
@@ -89,7 +88,6 @@ TEXT ·matMulI8Rows1Tiles1AVX2(SB), NOSPLIT, $0-64
 	JE    group_done
 
 group:
-	PREFETCHT0   2048(CX)
 	VPBROADCASTD (AX), X4
 	VPMOVSXBW    X4, Y4
 	VPMOVSXBW    (CX), Y5
@@ -122,7 +120,7 @@ group_done:
 	RET
 
 // func matMulI8Rows6Tiles4AVX512(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·matMulI8Rows6Tiles4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         xStride+24(FP), AX
 	MOVQ         tileBytes+40(FP), CX
@@ -169,10 +167,6 @@ TEXT ·matMulI8Rows6Tiles4AVX512(SB), NOSPLIT, $0-64
 	JE           group_done
 
 group:
-	PREFETCHT0   2048(SI)
-	PREFETCHT0   2048(SI)(CX*1)
-	PREFETCHT0   2048(SI)(CX*2)
-	PREFETCHT0   2048(DI)
 	VMOVDQU32    (SI), Z25
 	VMOVDQU32    (SI)(CX*1), Z26
 	VMOVDQU32    (SI)(CX*2), Z27
@@ -256,7 +250,7 @@ group_done:
 	RET
 
 // func matMulI8Rows4Tiles4AVX512(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·matMulI8Rows4Tiles4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         xStride+24(FP), AX
 	MOVQ         tileBytes+40(FP), CX
@@ -295,10 +289,6 @@ TEXT ·matMulI8Rows4Tiles4AVX512(SB), NOSPLIT, $0-64
 	JE           group_done
 
 group:
-	PREFETCHT0   2048(SI)
-	PREFETCHT0   2048(SI)(CX*1)
-	PREFETCHT0   2048(SI)(CX*2)
-	PREFETCHT0   2048(DI)
 	VMOVDQU32    (SI), Z17
 	VMOVDQU32    (SI)(CX*1), Z18
 	VMOVDQU32    (SI)(CX*2), Z19
@@ -360,7 +350,7 @@ group_done:
 	RET
 
 // func matMulI8Rows2Tiles4AVX512(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·matMulI8Rows2Tiles4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         xStride+24(FP), AX
 	MOVQ         tileBytes+40(FP), CX
@@ -389,10 +379,6 @@ TEXT ·matMulI8Rows2Tiles4AVX512(SB), NOSPLIT, $0-64
 	JE           group_done
 
 group:
-	PREFETCHT0   2048(BX)
-	PREFETCHT0   2048(BX)(CX*1)
-	PREFETCHT0   2048(BX)(CX*2)
-	PREFETCHT0   2048(SI)
 	VMOVDQU32    (BX), Z9
 	VMOVDQU32    (BX)(CX*1), Z10
 	VMOVDQU32    (BX)(CX*2), Z11
@@ -431,7 +417,7 @@ group_done:
 	RET
 
 // func matMulI8Rows1Tiles4AVX512(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·matMulI8Rows1Tiles4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         xStride+24(FP), AX
 	MOVQ         tileBytes+40(FP), AX
@@ -456,10 +442,6 @@ TEXT ·matMulI8Rows1Tiles4AVX512(SB), NOSPLIT, $0-64
 	JE           group_done
 
 group:
-	PREFETCHT0   2048(DX)
-	PREFETCHT0   2048(DX)(AX*1)
-	PREFETCHT0   2048(DX)(AX*2)
-	PREFETCHT0   2048(BX)
 	VPBROADCASTD (CX), Z5
 	VPXORD       Z0, Z5, Z5
 	VPDPBUSD     (DX), Z5, Z1
@@ -483,7 +465,7 @@ group_done:
 	RET
 
 // func matMulI8Rows4Tiles1AVX512(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·matMulI8Rows4Tiles1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         xStride+24(FP), AX
 	MOVQ         tileBytes+40(FP), CX
@@ -505,7 +487,6 @@ TEXT ·matMulI8Rows4Tiles1AVX512(SB), NOSPLIT, $0-64
 	JE           group_done
 
 group:
-	PREFETCHT0   2048(BX)
 	VMOVDQU32    (BX), Z5
 	VPBROADCASTD (CX), Z6
 	VPXORD       Z4, Z6, Z6
@@ -539,7 +520,7 @@ group_done:
 	RET
 
 // func matMulI8Rows2Tiles1AVX512(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·matMulI8Rows2Tiles1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         xStride+24(FP), AX
 	MOVQ         tileBytes+40(FP), CX
@@ -557,7 +538,6 @@ TEXT ·matMulI8Rows2Tiles1AVX512(SB), NOSPLIT, $0-64
 	JE           group_done
 
 group:
-	PREFETCHT0   2048(DX)
 	VMOVDQU32    (DX), Z3
 	VPBROADCASTD (CX), Z4
 	VPXORD       Z2, Z4, Z4
@@ -580,7 +560,7 @@ group_done:
 	RET
 
 // func matMulI8Rows1Tiles1AVX512(acc *int32, accStride int, x *int8, xStride int, w *int8, tileBytes int, groups int, rowSums *int32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·matMulI8Rows1Tiles1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         xStride+24(FP), AX
 	MOVQ         tileBytes+40(FP), AX
@@ -597,7 +577,6 @@ TEXT ·matMulI8Rows1Tiles1AVX512(SB), NOSPLIT, $0-64
 	JE           group_done
 
 group:
-	PREFETCHT0   2048(CX)
 	VPBROADCASTD (AX), Z2
 	VPXORD       Z0, Z2, Z2
 	VPDPBUSD     (CX), Z2, Z1

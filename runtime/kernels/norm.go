@@ -19,7 +19,8 @@ func RMSNorm(dst, x, w []float32, eps float32) {
 	scaleMul(dst, x, inverseRMS(x, eps), w)
 }
 
-// AddRMSNorm sets sum = x + y and dst to RMSNorm of that. sum may be x or y; dst may be any.
+// AddRMSNorm sets sum = x + y and dst to RMSNorm of that. sum may be x or y; dst may be x, y or
+// w.
 func AddRMSNorm(sum, dst, x, y, w []float32, eps float32) {
 	need("AddRMSNorm", "sum", len(sum), len(dst))
 	AddF32(sum[:len(dst)], x, y)

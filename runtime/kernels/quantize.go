@@ -3,17 +3,9 @@ package kernels
 import "math"
 
 // MinAmax is the smallest largest magnitude that QuantizeRow scales: below it, 127/amax
-// overflows, and the row becomes zeros with scale 0. It is 127/MaxFloat32 rounded up,
-// about 3.73e-37.
-var MinAmax = minAmax()
-
-func minAmax() float32 {
-	a := float32(127 / float64(math.MaxFloat32))
-	for math.IsInf(float64(127/a), 0) {
-		a = math.Nextafter32(a, 1)
-	}
-	return a
-}
+// overflows, and the row becomes zeros with scale 0. It is about 3.73e-37, the least float32
+// from 127/MaxFloat32 on.
+const MinAmax float32 = 0x1.fc0002p-122
 
 // QuantizeRow quantizes one row of activations symmetrically to int8 and returns the scale,
 // so that x is about q*scale:

@@ -118,10 +118,11 @@ func TestQuantizeRowShowsWhatIsNotANumber(t *testing.T) {
 }
 
 func TestMinAmaxIsTheLeastThatScales(t *testing.T) {
-	if inv := 127 / MinAmax; math.IsInf(float64(inv), 0) {
-		t.Errorf("127/%v overflows", MinAmax)
+	least := MinAmax // not a constant, whose division would not round
+	if inv := 127 / least; math.IsInf(float64(inv), 0) {
+		t.Errorf("127/%v overflows", least)
 	}
-	if inv := 127 / math.Nextafter32(MinAmax, 0); !math.IsInf(float64(inv), 0) {
-		t.Errorf("127/amax does not overflow just below %v", MinAmax)
+	if inv := 127 / math.Nextafter32(least, 0); !math.IsInf(float64(inv), 0) {
+		t.Errorf("127/amax does not overflow just below %v", least)
 	}
 }

@@ -57,20 +57,19 @@ check:
 // func scaleF32AVX2(dst *float32, x *float32, a float32, n int)
 // Requires: AVX
 TEXT ·scaleF32AVX2(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ n+24(FP), DX
-	XORQ BX, BX
-	JMP  check
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS a+16(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	JMP          check
 
 next:
-	VBROADCASTSS a+16(FP), Y0
-	VMULPS       (CX)(BX*4), Y0, Y0
-	VMOVUPS      Y0, (AX)(BX*4)
-	VBROADCASTSS a+16(FP), Y0
-	VMULPS       32(CX)(BX*4), Y0, Y0
-	VMOVUPS      Y0, 32(AX)(BX*4)
-	ADDQ         $0x10, BX
+	VMULPS  (CX)(BX*4), Y0, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	VMULPS  32(CX)(BX*4), Y0, Y1
+	VMOVUPS Y1, 32(AX)(BX*4)
+	ADDQ    $0x10, BX
 
 check:
 	CMPQ BX, DX
@@ -81,21 +80,20 @@ check:
 // func divF32AVX2(x *float32, a float32, n int)
 // Requires: AVX
 TEXT ·divF32AVX2(SB), NOSPLIT, $0-24
-	MOVQ x+0(FP), AX
-	MOVQ n+16(FP), CX
-	XORQ DX, DX
-	JMP  check
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS a+8(FP), Y0
+	MOVQ         n+16(FP), CX
+	XORQ         DX, DX
+	JMP          check
 
 next:
-	VMOVUPS      (AX)(DX*4), Y0
-	VBROADCASTSS a+8(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(DX*4)
-	VMOVUPS      32(AX)(DX*4), Y0
-	VBROADCASTSS a+8(FP), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(AX)(DX*4)
-	ADDQ         $0x10, DX
+	VMOVUPS (AX)(DX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(DX*4)
+	VMOVUPS 32(AX)(DX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(AX)(DX*4)
+	ADDQ    $0x10, DX
 
 check:
 	CMPQ DX, CX
@@ -106,23 +104,22 @@ check:
 // func scaleMulAVX2(dst *float32, x *float32, a float32, w *float32, n int)
 // Requires: AVX
 TEXT ·scaleMulAVX2(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+24(FP), DX
-	MOVQ n+32(FP), BX
-	XORQ SI, SI
-	JMP  check
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         w+24(FP), DX
+	VBROADCASTSS a+16(FP), Y0
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	JMP          check
 
 next:
-	VBROADCASTSS a+16(FP), Y0
-	VMULPS       (CX)(SI*4), Y0, Y0
-	VMULPS       (DX)(SI*4), Y0, Y0
-	VMOVUPS      Y0, (AX)(SI*4)
-	VBROADCASTSS a+16(FP), Y0
-	VMULPS       32(CX)(SI*4), Y0, Y0
-	VMULPS       32(DX)(SI*4), Y0, Y0
-	VMOVUPS      Y0, 32(AX)(SI*4)
-	ADDQ         $0x10, SI
+	VMULPS  (CX)(SI*4), Y0, Y1
+	VMULPS  (DX)(SI*4), Y1, Y1
+	VMOVUPS Y1, (AX)(SI*4)
+	VMULPS  32(CX)(SI*4), Y0, Y1
+	VMULPS  32(DX)(SI*4), Y1, Y1
+	VMOVUPS Y1, 32(AX)(SI*4)
+	ADDQ    $0x10, SI
 
 check:
 	CMPQ SI, BX
@@ -133,25 +130,24 @@ check:
 // func dequantAVX2(dst *float32, acc *int32, xs float32, ws *float32, n int)
 // Requires: AVX
 TEXT ·dequantAVX2(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), AX
-	MOVQ acc+8(FP), CX
-	MOVQ ws+24(FP), DX
-	MOVQ n+32(FP), BX
-	XORQ SI, SI
-	JMP  check
+	MOVQ         dst+0(FP), AX
+	MOVQ         acc+8(FP), CX
+	MOVQ         ws+24(FP), DX
+	VBROADCASTSS xs+16(FP), Y0
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	JMP          check
 
 next:
-	VCVTDQ2PS    (CX)(SI*4), Y0
-	VMULPS       (DX)(SI*4), Y0, Y0
-	VBROADCASTSS xs+16(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (AX)(SI*4)
-	VCVTDQ2PS    32(CX)(SI*4), Y0
-	VMULPS       32(DX)(SI*4), Y0, Y0
-	VBROADCASTSS xs+16(FP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(AX)(SI*4)
-	ADDQ         $0x10, SI
+	VCVTDQ2PS (CX)(SI*4), Y1
+	VMULPS    (DX)(SI*4), Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (AX)(SI*4)
+	VCVTDQ2PS 32(CX)(SI*4), Y1
+	VMULPS    32(DX)(SI*4), Y1, Y1
+	VMULPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 32(AX)(SI*4)
+	ADDQ      $0x10, SI
 
 check:
 	CMPQ SI, BX
@@ -246,17 +242,17 @@ check:
 // func scaleF32AVX512(dst *float32, x *float32, a float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·scaleF32AVX512(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ n+24(FP), DX
-	XORQ BX, BX
-	JMP  check
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS a+16(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	JMP          check
 
 next:
-	VBROADCASTSS a+16(FP), Z0
-	VMULPS       (CX)(BX*4), Z0, Z0
-	VMOVUPS      Z0, (AX)(BX*4)
-	ADDQ         $0x10, BX
+	VMULPS  (CX)(BX*4), Z0, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $0x10, BX
 
 check:
 	CMPQ BX, DX
@@ -267,17 +263,17 @@ check:
 // func divF32AVX512(x *float32, a float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·divF32AVX512(SB), NOSPLIT, $0-24
-	MOVQ x+0(FP), AX
-	MOVQ n+16(FP), CX
-	XORQ DX, DX
-	JMP  check
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS a+8(FP), Z0
+	MOVQ         n+16(FP), CX
+	XORQ         DX, DX
+	JMP          check
 
 next:
-	VMOVUPS      (AX)(DX*4), Z0
-	VBROADCASTSS a+8(FP), Z1
-	VDIVPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (AX)(DX*4)
-	ADDQ         $0x10, DX
+	VMOVUPS (AX)(DX*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(DX*4)
+	ADDQ    $0x10, DX
 
 check:
 	CMPQ DX, CX
@@ -288,19 +284,19 @@ check:
 // func scaleMulAVX512(dst *float32, x *float32, a float32, w *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·scaleMulAVX512(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ w+24(FP), DX
-	MOVQ n+32(FP), BX
-	XORQ SI, SI
-	JMP  check
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         w+24(FP), DX
+	VBROADCASTSS a+16(FP), Z0
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	JMP          check
 
 next:
-	VBROADCASTSS a+16(FP), Z0
-	VMULPS       (CX)(SI*4), Z0, Z0
-	VMULPS       (DX)(SI*4), Z0, Z0
-	VMOVUPS      Z0, (AX)(SI*4)
-	ADDQ         $0x10, SI
+	VMULPS  (CX)(SI*4), Z0, Z1
+	VMULPS  (DX)(SI*4), Z1, Z1
+	VMOVUPS Z1, (AX)(SI*4)
+	ADDQ    $0x10, SI
 
 check:
 	CMPQ SI, BX
@@ -311,20 +307,20 @@ check:
 // func dequantAVX512(dst *float32, acc *int32, xs float32, ws *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·dequantAVX512(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), AX
-	MOVQ acc+8(FP), CX
-	MOVQ ws+24(FP), DX
-	MOVQ n+32(FP), BX
-	XORQ SI, SI
-	JMP  check
+	MOVQ         dst+0(FP), AX
+	MOVQ         acc+8(FP), CX
+	MOVQ         ws+24(FP), DX
+	VBROADCASTSS xs+16(FP), Z0
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	JMP          check
 
 next:
-	VCVTDQ2PS    (CX)(SI*4), Z0
-	VMULPS       (DX)(SI*4), Z0, Z0
-	VBROADCASTSS xs+16(FP), Z1
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (AX)(SI*4)
-	ADDQ         $0x10, SI
+	VCVTDQ2PS (CX)(SI*4), Z1
+	VMULPS    (DX)(SI*4), Z1, Z1
+	VMULPS    Z0, Z1, Z1
+	VMOVUPS   Z1, (AX)(SI*4)
+	ADDQ      $0x10, SI
 
 check:
 	CMPQ SI, BX

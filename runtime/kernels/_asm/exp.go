@@ -121,15 +121,15 @@ func expSum(g *generator, c expConstants) {
 
 func swiGLU(g *generator, c expConstants) {
 	elementwise(g, "swiGLU", "func(dst, gate, up *float32, n int)",
-		[]string{"dst", "gate", "up"},
-		func(mem func(string) operand.Mem, r reg.VecVirtual) {
+		[]string{"dst", "gate", "up"}, "",
+		func(s scratch) {
 			e := g.register()
 			g.VMOVUPS(c.sign, e)
-			g.VXORPS(mem("gate"), e, e)
+			g.VXORPS(s.mem("gate"), e, e)
 			g.exp(c, e)
 			g.VADDPS(c.one, e, e)
-			g.VMOVUPS(mem("gate"), r)
-			g.VDIVPS(e, r, r)
-			g.VMULPS(mem("up"), r, r)
+			g.VMOVUPS(s.mem("gate"), s.r)
+			g.VDIVPS(e, s.r, s.r)
+			g.VMULPS(s.mem("up"), s.r, s.r)
 		})
 }

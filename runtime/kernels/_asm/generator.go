@@ -10,16 +10,18 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// level is an instruction set level: its name and the f32 lanes in one register.
+// level is an instruction set level.
 type level struct {
-	name  string
-	width int
+	name       string
+	width      int      // f32 lanes in one register
+	extensions []string // what the level of moge/runtime/cpu guarantees, as avo names it
 }
 
-var (
-	avx2   = level{"AVX2", 8}
-	avx512 = level{"AVX512", 16}
-)
+var levels = []level{
+	{"AVX2", 8, []string{"SSE", "AVX", "AVX2", "F16C"}},
+	{"AVX512", 16, []string{"SSE", "AVX", "AVX2", "F16C", "AVX512F", "AVX512BW", "AVX512DQ",
+		"AVX512VL", "AVX512VNNI"}},
+}
 
 // tileRows is the number of lanes all kernels work in; it mirrors TileRows of the kernels.
 const tileRows = 16

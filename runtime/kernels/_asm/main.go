@@ -45,8 +45,8 @@ func main() {
 func generate(name string, emit func(g *generator)) error {
 	ctx := build.NewContext()
 	ctx.ConstraintExpr("!purego")
-	for _, level := range []level{avx2, avx512} {
-		emit(&generator{Context: ctx, level: level})
+	for _, l := range levels {
+		emit(&generator{Context: ctx, level: l})
 	}
 	file, err := ctx.Result()
 	if err != nil {
@@ -73,27 +73,20 @@ func write(p printer.Printer, file *ir.File, name string) error {
 	return os.WriteFile(filepath.Join(outputFolder, name), text, 0o644)
 }
 
-// allowed are the extensions that each level of moge/runtime/cpu guarantees.
-var allowed = map[string][]string{
-	"AVX2": {"MMX+", "SSE", "AVX", "AVX2", "F16C"},
-	"AVX512": {"MMX+", "SSE", "AVX", "AVX2", "F16C", "AVX512F", "AVX512BW", "AVX512DQ", "AVX512VL",
-		"AVX512VNNI"},
-}
-
 // checkLevels rejects a function with an instruction that its level does not have, which
 // includes an AVX2 function that needs more than 16 vector registers.
 func checkLevels(file *ir.File) error {
 	for _, fn := range file.Functions() {
-		for name, have := range allowed {
-			if !strings.Contains(fn.Name, name) {
+		for _, l := range levels {
+			if !strings.HasSuffix(fn.Name, l.name) {
 				continue
 			}
 			for _, extension := range fn.ISA {
-				if !slices.Contains(have, extension) {
+				if !slices.Contains(l.extensions, extension) {
 					return fmt.Errorf("%s needs %s", fn.Name, extension)
 				}
 			}
-			if name == "AVX2" && usesUpperRegisters(fn) {
+			if l.width < tileRows && usesUpperRegisters(fn) {
 				return fmt.Errorf("%s needs more than 16 vector registers", fn.Name)
 			}
 		}
@@ -105,12 +98,10 @@ func checkLevels(file *ir.File) error {
 func usesUpperRegisters(fn *ir.Function) bool {
 	for _, instruction := range fn.Instructions() {
 		for _, operand := range instruction.Operands {
-			name := operand.Asm()
+			var kind rune
 			var number int
-			if _, err := fmt.Sscanf(name, "Y%d", &number); err == nil && number > 15 {
-				return true
-			}
-			if _, err := fmt.Sscanf(name, "X%d", &number); err == nil && number > 15 {
+			_, err := fmt.Sscanf(operand.Asm(), "%c%d", &kind, &number)
+			if err == nil && (kind == 'X' || kind == 'Y') && number > 15 {
 				return true
 			}
 		}

@@ -191,7 +191,7 @@ func (p *product) stepW8(column int) {
 	p.step(column*f32.size, func(tile int, w vec) {
 		for i, r := range w {
 			m := mem(p.w, p.ws, tile, i*p.width*4)
-			p.VMOVDQUInts(m, r)
+			p.loadInts(m, r)
 			if column < 3 {
 				p.VPSLLD(operand.Imm(uint64(24-8*column)), r, r)
 			}
@@ -201,8 +201,8 @@ func (p *product) stepW8(column int) {
 	})
 }
 
-// VMOVDQUInts loads a register of integers.
-func (p *product) VMOVDQUInts(m operand.Mem, r reg.VecVirtual) {
+// loadInts loads a register of integers.
+func (p *product) loadInts(m operand.Mem, r reg.VecVirtual) {
 	if p.width == tileRows {
 		p.VMOVDQU32(m, r)
 	} else {

@@ -48,7 +48,6 @@ func (p *product) emitVNNI() {
 	p.MOVL(operand.U32(0x80808080), bits)
 	p.VPBROADCASTD(bits, flip)
 	p.times("group", p.k, func() {
-		p.prefetch()
 		p.groupVNNI(flip)
 		p.advance(p.w, 4*tileRows)
 		p.advance(p.x, 4)
@@ -113,7 +112,6 @@ func (p *product) emitMaddWords() {
 		}
 	}
 	p.times("group", p.k, func() {
-		p.prefetch()
 		x := p.widenedRows()
 		for q := range quads {
 			w := p.YMM()
@@ -165,11 +163,4 @@ func (p *product) storeI32() {
 		}
 	}
 	p.done()
-}
-
-const prefetchBytes = 8192
-func (p *product) prefetch() {
-	for t := range p.tiles {
-		p.PREFETCHT0(mem(p.w, p.ws, t, prefetchBytes))
-	}
 }

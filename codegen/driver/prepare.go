@@ -1,0 +1,139 @@
+package driver
+
+import (
+	"context"
+	"strconv"
+
+	"moge/codegen"
+	"moge/codegen/cpu"
+	"moge/codegen/weights"
+	"moge/formats/bundle/bundlepb"
+	"moge/ir"
+	"moge/ir/dtype"
+	"moge/passes"
+	"moge/runtime/kv"
+)
+
+// Prepared is a job whose every choice is checked, up to the first byte it will write.
+type Prepared struct {
+	Graph  *ir.Graph // after all passes
+	Plan   *codegen.Plan
+	Report *passes.Report
+
+	model    *Model
+	settings Settings
+}
+
+// Prepare checks the settings, runs the passes and plans. Nothing is written and, unless a
+// text has to be calibrated on, no weight is read.
+func Prepare(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
+	p, err := quantized(ctx, m, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.plan(); err != nil {
+		return nil, err
+	}
+	_, err = p.settings.Execution.CheckMemory(p.Plan)
+	return p, err
+}
+
+// quantized runs the passes.
+func quantized(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
+	if err := s.check(m); err != nil {
+		return nil, err
+	}
+	context, _ := strconv.ParseInt(meta(m.Graph, "context"), 10, 64)
+	s.Limits = DefaultLimits(s.Limits, context)
+	if err := checkLimits(s.Limits, context); err != nil {
+		return nil, err
+	}
+	if m.Quantized {
+		s.Passes.Off = optional()
+	} else {
+		if err := s.calibrate(ctx, m); err != nil {
+			return nil, err
+		}
+		s.record(m.Graph)
+	}
+	g, report, err := passes.Compile(m.Graph, s.Passes)
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{Graph: g, Report: report, model: m, settings: s}, nil
+}
+
+// optional lists the passes that can be left out: a quantized graph has them behind it.
+func optional() []string {
+	var names []string
+	for _, p := range passes.List() {
+		if !p.Required {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+func meta(g *ir.Graph, key string) string {
+	value, _ := g.GetMeta(key)
+	return value
+}
+
+func (p *Prepared) plan() error {
+	plan, err := cpu.Build(p.Graph, p.settings.Limits)
+	if err != nil {
+		return err
+	}
+	if err := describe(plan.Manifest, p.Graph, p.settings); err != nil {
+		return err
+	}
+	p.Plan = plan
+	return nil
+}
+
+// statistics are the calibration statistics behind static scales, nil without any.
+func (p *Prepared) statistics() []byte {
+	if p.settings.Passes.Stats != nil {
+		return p.settings.Passes.Stats.Marshal()
+	}
+	return p.model.statistics
+}
+
+// source gives the weights' bytes, checked unless the settings allow anything.
+func (p *Prepared) source() weights.Source {
+	if p.settings.AllowNonFinite {
+		return p.model
+	}
+	return weights.Finite{Source: p.model, TypeOf: p.model.TypeOf}
+}
+
+// Summary is what a user wants to know of a compilation; sizes are bytes.
+type Summary struct {
+	Manifest      *bundlepb.Manifest
+	Report        *passes.Report
+	WeightBytes   int64
+	ArenaBytes    int64
+	CacheBytes    int64 // of a cache for Seqs · Context positions
+	MinimumMemory int64 // of the compilation
+	Units         int
+	Casts         []TensorCast // weights that lost values on the way to f16
+}
+
+// Summary describes the plan.
+func (p *Prepared) Summary() *Summary {
+	program := p.Plan.Manifest.Programs[0]
+	return &Summary{
+		Manifest: p.Plan.Manifest, Report: p.Report,
+		WeightBytes: p.Plan.Manifest.Ranks[0].Size, ArenaBytes: int64(program.ArenaBytes),
+		CacheBytes: cacheBytes(program), MinimumMemory: p.Plan.MinimumMemory(), Units: len(p.Plan.Units),
+	}
+}
+
+func cacheBytes(program *bundlepb.Program) int64 {
+	limits := program.Limits
+	c := kv.Config{MaxTokens: int(limits.MaxSeqs * limits.Context), MaxSeqs: int(limits.MaxSeqs), Context: int(limits.Context)}
+	for _, s := range program.States {
+		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width), Type: dtype.Type(s.Dtype)})
+	}
+	return c.Bytes()
+}
