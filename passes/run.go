@@ -16,11 +16,12 @@ func Compile(g *ir.Graph, opt Options) (*ir.Graph, *Report, error) {
 }
 
 // ForCalibration gives the graph that Compile would quantize, with an observe in front of
-// every linear that has a scheme, and without outputs: what no observer needs is left out. The observe has the site of the linear; a fused one, such
-// as layers.0.self_attn.q+k+v, speaks for all its members (ir.SiteMembers), and it is under
-// their names that Options.Stats is read. Grouped linears pass their offsets too, so that
-// ranges and tokens are known for each expert. g must be the whole model: what none of its
-// outputs needs is dead before the observers come.
+// every linear that has a scheme, and without outputs: what no observer needs is left out.
+// The observe has the site of the linear; a fused one, such as layers.0.self_attn.q+k+v,
+// speaks for all its members (ir.SiteMembers), and it is under their names that
+// Options.Stats is read. Grouped linears pass their offsets too, so that ranges and tokens
+// are known for each expert. g must be the whole model: what none of its outputs needs is
+// dead before the observers come.
 func ForCalibration(g *ir.Graph, opt Options) (*ir.Graph, error) {
 	out, _, err := run(g, opt, calibrating)
 	return out, err

@@ -27,7 +27,7 @@ type dims struct {
 // Limits beyond which a config is taken for damaged: no published model comes near, and the
 // graph of one that did would not fit in memory.
 const (
-	maxExpertNodes = 1 << 18 // experts of all layers together
+	maxExpertNodes = 1 << 16 // experts of all layers together
 	maxParameters  = 1 << 50
 )
 

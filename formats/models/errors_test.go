@@ -68,7 +68,7 @@ func TestRefusedConfigs(t *testing.T) {
 		{"huge", pangu(`"hidden_size":16`, `"hidden_size":1048576`, `"num_hidden_layers":1`,
 			`"num_hidden_layers":10000`, `"num_experts":4`, `"num_experts":65536`),
 			`model "PanguProMoEForCausalLM": 2 problems: 10000 layers of 65536 experts are more than ` +
-				"262144; the sizes make a model of more than 2^50 parameters" + published},
+				"65536; the sizes make a model of more than 2^50 parameters" + published},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := parse(t, c.config)

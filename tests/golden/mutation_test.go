@@ -72,7 +72,9 @@ func mutate(t *testing.T, g *ir.Graph, change func(*ir.Rewriter, *ir.Node) []*ir
 }
 
 // at tells whether n is op at a site of that ending.
-func at(n *ir.Node, op ir.Op, site string) bool { return n.Op == op && strings.HasSuffix(n.Site, site) }
+func at(n *ir.Node, op ir.Op, site string) bool {
+	return n.Op == op && strings.HasSuffix(n.Site, site)
+}
 
 func setFloat(op ir.Op, name string, v float32) func(*ir.Rewriter, *ir.Node) []*ir.Value {
 	return func(r *ir.Rewriter, n *ir.Node) []*ir.Value {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"moge/ir"
-	"moge/ir/interp"
 	"moge/ir/shape"
 	"moge/ir/tensor"
 )
@@ -48,8 +47,6 @@ func oddChoices(out map[string]*tensor.Tensor) int {
 	}
 	return odd
 }
-
-var _ interp.Weights = tied{}
 
 // lastOfEquals takes the largest from a reversed group and counts back: P-1 - argmax.
 func lastOfEquals(r *ir.Rewriter, n *ir.Node) []*ir.Value {

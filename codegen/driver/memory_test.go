@@ -1,0 +1,146 @@
+package driver
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moge/formats/durable"
+	"moge/formats/hf"
+	"moge/formats/models"
+	"moge/formats/safetensors"
+)
+
+const (
+	memoryChild = "MOGE_TEST_MEMORY_CHILD" // names the checkpoint that the child compiles
+	memoryBound = 64 << 20
+)
+
+// TestMain lets the test binary compile in a process of its own, whose peak memory the
+// kernel has counted from its start.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(memoryChild); dir != "" {
+		if err := compileAsChild(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func compileAsChild(dir string) error {
+	m, err := Open(dir, false)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	s := Settings{Target: "cpu"}
+	s.Passes.Scheme.Name = os.Getenv(memoryChild + "_SCHEME")
+	s.Execution.Workers, s.Execution.MaxMemory = 2, memoryBound
+	if _, err := Compile(context.Background(), durable.OS(), m, dir+".moge", s); err != nil {
+		return err
+	}
+	peak, err := peakResident()
+	fmt.Println("peak", peak)
+	return err
+}
+
+// peakResident is the largest resident size of this process so far, mapped pages included.
+func peakResident() (bytes int64, err error) {
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if _, err := fmt.Sscanf(lines.Text(), "VmHWM: %d kB", &bytes); err == nil {
+			return bytes << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("/proc/self/status has no VmHWM")
+}
+
+// holeCheckpoint writes a Llama checkpoint whose embedding is a 300 MB hole in its file.
+func holeCheckpoint(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "holes")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]any{
+		"architectures": []string{"LlamaForCausalLM"}, "torch_dtype": "bfloat16", "hidden_act": "silu",
+		"vocab_size": 300 << 20 / 2 / 128, "hidden_size": 128, "num_hidden_layers": 1, "num_attention_heads": 4,
+		"num_key_value_heads": 2, "intermediate_size": 256, "rms_norm_eps": 1e-5, "max_position_embeddings": 128,
+	}
+	data, _ := json.Marshal(config)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := hf.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs, err := models.Declared(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeHoles(t, filepath.Join(dir, "model.safetensors"), specs)
+	return dir
+}
+
+func writeHoles(t testing.TB, path string, specs []models.TensorSpec) {
+	t.Helper()
+	var tensors []safetensors.Tensor
+	size := int64(0)
+	for _, s := range specs {
+		tensors = append(tensors, safetensors.Tensor{Name: s.Name, DType: s.DType, Shape: s.Shape})
+		size += s.DType.Bytes(s.Elements())
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := safetensors.NewWriter(f, tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(info.Size() + size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCompilationStaysWithinItsMemory(t *testing.T) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("SKIP: this system does not count resident memory in /proc/self/status")
+	}
+	dir := holeCheckpoint(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), memoryChild+"="+dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var peak int64
+	if _, err := fmt.Sscanf(strings.TrimSpace(string(out)), "peak %d", &peak); err != nil {
+		t.Fatalf("%v in %q", err, out)
+	}
+	t.Logf("peak %.1f MiB of %d MiB", float64(peak)/(1<<20), memoryBound>>20)
+	if peak >= memoryBound {
+		t.Errorf("peak resident memory is %d, the bound is %d", peak, memoryBound)
+	}
+}
