@@ -23,8 +23,9 @@ const (
 	maxCalibration           = 1 << 28 // bytes of a text or of statistics
 )
 
-// calibrate fills Passes.Stats from the file that Calibration names, and records its digest.
-func (s *Settings) calibrate(ctx context.Context, m *Model) error {
+// calibrate fills Passes.Stats from the file that Calibration names, and records its digest
+// in the meta of g.
+func (s *Settings) calibrate(ctx context.Context, m *Model, g *ir.Graph) error {
 	if s.Calibration == "" && s.Passes.Stats == nil {
 		return nil
 	}
@@ -44,7 +45,7 @@ func (s *Settings) calibrate(ctx context.Context, m *Model) error {
 	}
 	s.Passes.Stats = stats
 	sum := sha256.Sum256(stats.Marshal())
-	m.Graph.SetMeta(calibrationKey, hex.EncodeToString(sum[:]))
+	g.SetMeta(calibrationKey, hex.EncodeToString(sum[:]))
 	return nil
 }
 
@@ -103,7 +104,7 @@ func Calibrate(ctx context.Context, m *Model, path, text string, s Settings) (*q
 	if len(windows) == 0 {
 		return nil, &InputError{path, "no text to calibrate on", "give some passages of ordinary text"}
 	}
-	g, err := calibrationGraph(m, s)
+	g, err := passes.ForCalibration(m.Graph, s.Passes)
 	if err != nil {
 		return nil, err
 	}
@@ -125,20 +126,6 @@ func Calibrate(ctx context.Context, m *Model, path, text string, s Settings) (*q
 		}
 	}
 	return stats, nil
-}
-
-// calibrationGraph is the model with, in place of the logits, what the head would read: its
-// weight is the largest, and nothing needs it unless the head is quantized too.
-func calibrationGraph(m *Model, s Settings) (*ir.Graph, error) {
-	g := *m.Graph
-	g.Outputs = nil
-	for _, o := range m.Graph.Outputs {
-		if head := o.Value.Def; o.Name == "logits" && head.Op == ir.OpLinear && !s.Passes.Head.NeedsStats() {
-			o = ir.Output{Name: "hidden", Value: head.Args[0]}
-		}
-		g.Outputs = append(g.Outputs, o)
-	}
-	return passes.ForCalibration(&g, s.Passes)
 }
 
 // identity tells checkpoints apart by their headers, which costs no reading.

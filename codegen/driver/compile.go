@@ -68,7 +68,7 @@ func (p *Prepared) job(out string) (bundle.Job, error) {
 
 func (p *Prepared) write(ctx context.Context, fsys durable.FS, job bundle.Job, casts *castLog) error {
 	s := p.settings
-	w, err := bundle.Create(ctx, fsys, job, bundle.Options{Resume: s.Resume, Force: s.Force})
+	w, err := bundle.Create(ctx, fsys, job, bundle.Options{Resume: s.Resume, Force: s.Force, SyncBytes: s.syncBytes})
 	if err != nil {
 		return err
 	}

@@ -15,11 +15,13 @@ import (
 	"moge/formats/hf"
 	"moge/formats/models"
 	"moge/formats/safetensors"
+	"moge/quant"
 )
 
 const (
-	memoryChild = "MOGE_TEST_MEMORY_CHILD" // names the checkpoint that the child compiles
-	memoryBound = 64 << 20
+	memoryChild  = "MOGE_TEST_MEMORY_CHILD" // names the checkpoint that the child compiles
+	memoryScheme = "MOGE_TEST_MEMORY_SCHEME"
+	memoryBound  = 64 << 20
 )
 
 // TestMain lets the test binary compile in a process of its own, whose peak memory the
@@ -41,8 +43,12 @@ func compileAsChild(dir string) error {
 		return err
 	}
 	defer m.Close()
+	scheme, err := quant.ParseScheme(os.Getenv(memoryScheme))
+	if err != nil {
+		return err
+	}
 	s := Settings{Target: "cpu"}
-	s.Passes.Scheme.Name = os.Getenv(memoryChild + "_SCHEME")
+	s.Passes.Scheme, s.Passes.Head = scheme, scheme
 	s.Execution.Workers, s.Execution.MaxMemory = 2, memoryBound
 	if _, err := Compile(context.Background(), durable.OS(), m, dir+".moge", s); err != nil {
 		return err
@@ -125,12 +131,19 @@ func TestCompilationStaysWithinItsMemory(t *testing.T) {
 		t.Skip("SKIP: this system does not count resident memory in /proc/self/status")
 	}
 	dir := holeCheckpoint(t)
+	for _, scheme := range []string{"none", "w8a8-dynamic"} {
+		t.Run(scheme, func(t *testing.T) { checkPeak(t, dir, scheme) })
+	}
+}
+
+func checkPeak(t *testing.T, dir, scheme string) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer os.RemoveAll(dir + ".moge")
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), memoryChild+"="+dir)
+	cmd.Env = append(os.Environ(), memoryChild+"="+dir, memoryScheme+"="+scheme)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"moge/codegen"
@@ -48,15 +49,17 @@ func quantized(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
 	if err := checkLimits(s.Limits, context); err != nil {
 		return nil, err
 	}
+	entry := *m.Graph // its meta is this job's own
+	entry.Meta = slices.Clone(entry.Meta)
 	if m.Quantized {
 		s.Passes.Off = optional()
 	} else {
-		if err := s.calibrate(ctx, m); err != nil {
+		if err := s.calibrate(ctx, m, &entry); err != nil {
 			return nil, err
 		}
-		s.record(m.Graph)
+		s.record(&entry)
 	}
-	g, report, err := passes.Compile(m.Graph, s.Passes)
+	g, report, err := passes.Compile(&entry, s.Passes)
 	if err != nil {
 		return nil, err
 	}

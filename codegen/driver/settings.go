@@ -33,6 +33,8 @@ type Settings struct {
 	// Progress hears of each stage ("hash", "calibrate", "write"); it may be nil, and must
 	// be safe to call from several goroutines.
 	Progress func(stage string, done, total int64)
+
+	syncBytes int64 // how much may wait for its sync; 0 is the bundle writer's choice
 }
 
 // Targets lists what a plan can be made for.
