@@ -13,8 +13,10 @@ func TestSites(t *testing.T) {
 		sites  []string
 		joined string
 	}{
-		{[]string{"layers.0.self_attn.q", "layers.0.self_attn.k", "layers.0.self_attn.v"}, "layers.0.self_attn.q+k+v"},
-		{[]string{"layers.0.mlp.experts.gate", "layers.0.mlp.experts.up"}, "layers.0.mlp.experts.gate+up"},
+		{[]string{"layers.0.self_attn.q", "layers.0.self_attn.k", "layers.0.self_attn.v"},
+			"layers.0.self_attn.q+k+v"},
+		{[]string{"layers.0.mlp.experts.gate", "layers.0.mlp.experts.up"},
+			"layers.0.mlp.experts.gate+up"},
 		{[]string{"lm_head"}, "lm_head"},
 		{[]string{"a", "b"}, "a+b"},
 		{[]string{""}, ""},
@@ -72,7 +74,8 @@ func TestUsesAndUsers(t *testing.T) {
 		}
 		users = append(users, ops)
 	}
-	want := [][]string{{"reshape", "linear"}, {"cast"}, {"quantize_weight", "linear"}, nil, nil, nil, nil, {"add"}, nil}
+	want := [][]string{{"reshape", "linear"}, {"cast"}, {"quantize_weight", "linear"}, nil, nil,
+		nil, nil, {"add"}, nil}
 	if !slices.EqualFunc(users, want, slices.Equal[[]string]) {
 		t.Errorf("users are %v, want %v", users, want)
 	}
@@ -179,7 +182,8 @@ func TestRewriteEmitsWeightsOnDemand(t *testing.T) {
 	for _, n := range got.Nodes {
 		ops = append(ops, n.Op.String())
 	}
-	want := []string{"weight", "cast", "stack", "input", "quantize_weight", "iota", "reshape", "linear", "add"}
+	want := []string{"weight", "cast", "stack", "input", "quantize_weight", "iota", "reshape",
+		"linear", "add"}
 	if !slices.Equal(ops, want) {
 		t.Errorf("nodes are %v, want %v", ops, want)
 	}
@@ -190,7 +194,8 @@ func TestRewriteReportsTheFirstError(t *testing.T) {
 		if n.Op != OpAdd {
 			return nil
 		}
-		return r.Add(OpSlice, "bad", r.Values(n.Args[:1]), Int("axis", 5), Int("lo", 0), Int("hi", 1))
+		return r.Add(OpSlice, "bad", r.Values(n.Args[:1]), Int("axis", 5), Int("lo", 0),
+			Int("hi", 1))
 	})
 	if want := `slice at "bad": slice_c1: axis 5 of 2 dimensions`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)

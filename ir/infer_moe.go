@@ -103,8 +103,11 @@ func inferGroupedDotI8(n *Node, _ []Type) ([]Type, error) {
 }
 
 func inferCombine(n *Node, _ []Type) ([]Type, error) {
-	err := firstError(n.wantType("combine_c1", 0, dtype.F32), n.wantRank("combine_c1", 0, 2),
-		n.wantShape("combine_c2", 1, dtype.I32, n.arg(0).Shape[:1]),
+	err := firstError(n.wantType("combine_c1", 0, dtype.F32), n.wantRank("combine_c1", 0, 2))
+	if err != nil {
+		return nil, err
+	}
+	err = firstError(n.wantShape("combine_c2", 1, dtype.I32, n.arg(0).Shape[:1]),
 		n.wantType("combine_c3", 2, dtype.F32), n.wantRank("combine_c3", 2, 2))
 	if err != nil {
 		return nil, err

@@ -16,15 +16,19 @@ func sample(t testing.TB) *Graph {
 	positions := b.Input("positions", Tensor(dtype.I32, rows))
 	sequences := b.Input("sequences", Tensor(dtype.I32, rows))
 	h := b.Op1(OpEmbed, "embed", tokens, b.Weight("embed.weight", dtype.BF16, 32, 8))
-	q := b.Op1(OpLinear, "layers.0.q", h, b.Weight("q.weight", dtype.BF16, 8, 8), b.Weight("q.bias", dtype.BF16, 8))
+	q := b.Op1(OpLinear, "layers.0.q", h, b.Weight("q.weight", dtype.BF16, 8, 8),
+		b.Weight("q.bias", dtype.BF16, 8))
 	heads := shape.Rows(shape.Of(shape.T), 2, 4)
 	q = b.Reshape("layers.0.q", q, heads)
 	cs := b.Add(OpRopeTable, "rope", []*Value{positions}, Int("dim", 4), Float("theta", 10000))
 	q = b.Op1(OpRotary, "layers.0.q", q, cs[0], cs[1])
-	k := b.Op1(OpKVWrite, "layers.0.k", b.State("layers.0.k", dtype.F16, 2, 4), q, positions, sequences)
-	a := b.Add(OpAttend, "layers.0.attend", []*Value{q, k, k, positions, sequences}, Float("scale", 0.5))[0]
+	k := b.Op1(OpKVWrite, "layers.0.k", b.State("layers.0.k", dtype.F16, 2, 4), q, positions,
+		sequences)
+	a := b.Add(OpAttend, "layers.0.attend", []*Value{q, k, k, positions, sequences},
+		Float("scale", 0.5))[0]
 	a = b.Reshape("layers.0.attend", a, shape.Rows(shape.Of(shape.T), 8))
-	gate := b.Add(OpMoEGate, "layers.0.router", []*Value{a, b.Weight("gate", dtype.F32, 4, 8)}, Int("groups", 2))
+	gate := b.Add(OpMoEGate, "layers.0.router", []*Value{a, b.Weight("gate", dtype.F32, 4, 8)},
+		Int("groups", 2))
 	r := b.Add(OpRoute, "layers.0.experts", gate[1:], Int("experts", 4))
 	x := b.Op1(OpPermute, "layers.0.experts", a, r[0])
 	experts := []*Value{x, r[1]}

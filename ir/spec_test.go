@@ -84,7 +84,8 @@ func TestSpecListsTheTable(t *testing.T) {
 }
 
 func attrLine(row *opRow) string {
-	kinds := map[AttrKind]string{IntAttr: "int", FloatAttr: "float", StringAttr: "string", DTypeAttr: "type"}
+	kinds := map[AttrKind]string{IntAttr: "int", FloatAttr: "float", StringAttr: "string",
+		DTypeAttr: "type"}
 	var attrs []string
 	for _, a := range row.attrs {
 		kind := kinds[a.kind]

@@ -48,7 +48,8 @@ var graphViolations = []struct {
 		"node 8: %8 = kv_write(%1, %4, %5, %6) : state:f32[1,2]: graph_c6: the state is written twice"},
 	{"graph_c7", func(g *Graph) { g.Outputs[0].Value = small().Nodes[2].Results[0] },
 		`graph_c7: output "y" is not defined`},
-	{"graph_c7", func(g *Graph) { g.Outputs[0].Value = nil }, `graph_c7: output "y" is not defined`},
+	{"graph_c7", func(g *Graph) { g.Outputs[0].Value = nil },
+		`graph_c7: output "y" is not defined`},
 	{"graph_c8", func(g *Graph) { g.Outputs = append(g.Outputs, g.Outputs[0]) },
 		`graph_c8: the output name "y" is empty or taken`},
 	{"graph_c8", func(g *Graph) { g.Outputs[0].Name = "" },
@@ -57,7 +58,10 @@ var graphViolations = []struct {
 		"node 2: %2 = add(%0) @here : f32[T,2]: graph_c9: 1 arguments"},
 	{"graph_c9", func(g *Graph) { g.Nodes[3].Args = g.Nodes[2].Args },
 		"node 3: %3 = iota(%0, %0) {count=2, step=1} : i32[2]: graph_c9: 2 arguments"},
-	{"graph_c10", func(g *Graph) { g.Nodes[2].Results = append(g.Nodes[2].Results, g.Nodes[2].Results[0]) },
+	{"graph_c10", func(g *Graph) {
+		g.Nodes[2].Results = append(g.Nodes[2].Results,
+			g.Nodes[2].Results[0])
+	},
 		"node 2: %2, %2 = add(%0, %0) @here : f32[T,2], f32[T,2]: graph_c10: 2 results, want 1"},
 	{"graph_c10", func(g *Graph) { g.Nodes[2].Results = nil },
 		"node 2: add(%0, %0) @here: graph_c10: 0 results, want 1"},

@@ -46,7 +46,8 @@ type qkv struct {
 func (x qkv) values(heads, kvHeads, width int64) map[string]*tensor.Tensor {
 	n := int64(len(x.positions))
 	return map[string]*tensor.Tensor{
-		"q": f(d(n, heads, width), x.q...), "k": f(d(n, kvHeads, width), x.k...), "v": f(d(n, kvHeads, width), x.v...),
+		"q": f(d(n, heads, width), x.q...), "k": f(d(n, kvHeads, width), x.k...),
+		"v":         f(d(n, kvHeads, width), x.v...),
 		"positions": i(d(n), x.positions...), "sequences": i(d(n), x.seq...),
 	}
 }
@@ -57,8 +58,10 @@ func TestAttendIsCausalWithinASequence(t *testing.T) {
 	for _, c := range []struct {
 		window int64
 		want   []float32
-	}{{0, []float32{6, 4, 2, float32(13) / 3}}, {1, []float32{8, 4, 2, 1}}, {2, []float32{6, 4, 2, 4.5}}} {
-		out, err := RunValues(attention(t, dtype.F32, 1, 1, 1, c.window), x.values(1, 1, 1), nil, nil, Options{})
+	}{{0, []float32{6, 4, 2, float32(13) / 3}}, {1, []float32{8, 4, 2, 1}},
+		{2, []float32{6, 4, 2, 4.5}}} {
+		out, err := RunValues(attention(t, dtype.F32, 1, 1, 1, c.window), x.values(1, 1, 1), nil,
+			nil, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,8 +74,10 @@ func TestAttendIsCausalWithinASequence(t *testing.T) {
 }
 
 func TestAttendReadsTheKeyHeadOfItsGroup(t *testing.T) {
-	x := qkv{q: make([]float32, 4), k: []float32{0, 0}, v: []float32{10, 20}, positions: []int32{0}, seq: []int32{0}}
-	out, err := RunValues(attention(t, dtype.F32, 4, 2, 1, 0), x.values(4, 2, 1), nil, nil, Options{})
+	x := qkv{q: make([]float32, 4), k: []float32{0, 0}, v: []float32{10, 20}, positions: []int32{0},
+		seq: []int32{0}}
+	out, err := RunValues(attention(t, dtype.F32, 4, 2, 1, 0), x.values(4, 2, 1), nil, nil,
+		Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +89,8 @@ func TestAttendReadsTheKeyHeadOfItsGroup(t *testing.T) {
 func TestAttendScores(t *testing.T) {
 	x := qkv{q: []float32{0, 0, 1, 2}, k: []float32{2, 0, 0, 2}, v: []float32{1, 0, 0, 1},
 		positions: []int32{0, 1}, seq: []int32{0, 0}}
-	out, err := RunValues(attention(t, dtype.F32, 1, 1, 2, 0), x.values(1, 1, 2), nil, nil, Options{})
+	out, err := RunValues(attention(t, dtype.F32, 1, 1, 2, 0), x.values(1, 1, 2), nil, nil,
+		Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +131,8 @@ func TestStateRoundsToItsType(t *testing.T) {
 
 func TestStateErrors(t *testing.T) {
 	at := func(position, sequence int32) qkv {
-		return qkv{q: []float32{1}, k: []float32{1}, v: []float32{1}, positions: []int32{position}, seq: []int32{sequence}}
+		return qkv{q: []float32{1}, k: []float32{1}, v: []float32{1}, positions: []int32{position},
+			seq: []int32{sequence}}
 	}
 	for _, c := range []struct {
 		x    qkv
@@ -150,10 +157,12 @@ func TestStateErrors(t *testing.T) {
 		}
 	}
 	st := NewState()
-	if _, err := RunValues(attention(t, dtype.F32, 1, 1, 1, 0), at(0, 0).values(1, 1, 1), st, nil, Options{}); err != nil {
+	if _, err := RunValues(attention(t, dtype.F32, 1, 1, 1, 0), at(0, 0).values(1, 1, 1), st, nil,
+		Options{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := RunValues(attention(t, dtype.I8, 1, 1, 1, 0), at(1, 0).values(1, 1, 1), st, nil, Options{})
+	_, err := RunValues(attention(t, dtype.I8, 1, 1, 1, 0), at(1, 0).values(1, 1, 1), st, nil,
+		Options{})
 	if want := `state "k" holds state:f32[1,1], the graph wants state:i8[1,1]`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -164,7 +173,8 @@ func TestStateBeforeAWriteIsUnchanged(t *testing.T) {
 	b := ir.NewBuilder("old")
 	tokens := shape.Shape{shape.Of(shape.T)}
 	x := b.Input("x", ir.Tensor(dtype.F32, shape.Rows(shape.Of(shape.T), 1, 1)))
-	pos, seq := b.Input("positions", ir.Tensor(dtype.I32, tokens)), b.Input("sequences", ir.Tensor(dtype.I32, tokens))
+	pos, seq := b.Input("positions", ir.Tensor(dtype.I32, tokens)),
+		b.Input("sequences", ir.Tensor(dtype.I32, tokens))
 	first := b.Op1(ir.OpKVWrite, "first", b.State("s", dtype.F32, 1, 1), x, pos, seq)
 	second := b.Op1(ir.OpKVWrite, "second", first, b.Op1(ir.OpAdd, "", x, x), pos, seq)
 	for at, s := range []*ir.Value{first, second} {
@@ -175,7 +185,8 @@ func TestStateBeforeAWriteIsUnchanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]*tensor.Tensor{"x": f(d(1, 1, 1), 3), "positions": i(d(1), 0), "sequences": i(d(1), 0)}
+	in := map[string]*tensor.Tensor{"x": f(d(1, 1, 1), 3), "positions": i(d(1), 0),
+		"sequences": i(d(1), 0)}
 	st := NewState()
 	out, err := RunValues(g, in, st, nil, Options{})
 	if err != nil {

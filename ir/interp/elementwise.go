@@ -41,17 +41,20 @@ func pairwise(c *call, f func(a, b float32) float32, g func(a, b int32) int32) {
 }
 
 func add(c *call) error {
-	pairwise(c, func(a, b float32) float32 { return a + b }, func(a, b int32) int32 { return a + b })
+	pairwise(c, func(a, b float32) float32 { return a + b },
+		func(a, b int32) int32 { return a + b })
 	return nil
 }
 
 func sub(c *call) error {
-	pairwise(c, func(a, b float32) float32 { return a - b }, func(a, b int32) int32 { return a - b })
+	pairwise(c, func(a, b float32) float32 { return a - b },
+		func(a, b int32) int32 { return a - b })
 	return nil
 }
 
 func mul(c *call) error {
-	pairwise(c, func(a, b float32) float32 { return a * b }, func(a, b int32) int32 { return a * b })
+	pairwise(c, func(a, b float32) float32 { return a * b },
+		func(a, b int32) int32 { return a * b })
 	return nil
 }
 
@@ -61,7 +64,8 @@ func div(c *call) error {
 			return fmt.Errorf("element %d of the divisor is 0", i)
 		}
 	}
-	pairwise(c, func(a, b float32) float32 { return a / b }, func(a, b int32) int32 { return a / b })
+	pairwise(c, func(a, b float32) float32 { return a / b },
+		func(a, b int32) int32 { return a / b })
 	return nil
 }
 

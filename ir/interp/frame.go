@@ -125,7 +125,8 @@ func (f *frame) overridden(n *ir.Node) ([]cell, error) {
 		return nil, err
 	}
 	if len(results) != len(n.Results) {
-		return nil, fmt.Errorf("the override gave %d results, want %d", len(results), len(n.Results))
+		return nil, fmt.Errorf("the override gave %d results, want %d", len(results),
+			len(n.Results))
 	}
 	cells := make([]cell, len(results))
 	for i, t := range results {

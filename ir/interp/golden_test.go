@@ -175,7 +175,8 @@ func (p *pangu) moe(layer int, name string, x *ir.Value) *ir.Value {
 	shared := name + ".shared_expert."
 	s := act(p.linear(shared+"gate_proj", name, x, p.Shared, p.Hidden, false),
 		p.linear(shared+"up_proj", name, x, p.Shared, p.Hidden, false))
-	return p.b.Op1(ir.OpAdd, name, y, p.linear(shared+"down_proj", name, s, p.Hidden, p.Shared, false))
+	return p.b.Op1(ir.OpAdd, name, y, p.linear(shared+"down_proj", name, s, p.Hidden, p.Shared,
+		false))
 }
 
 func loadPangu(t *testing.T, folder string) (*pangu, checkpoint, checkpoint) {
@@ -232,7 +233,8 @@ func TestGoldenModels(t *testing.T) {
 			if err != nil || !(diff <= goldenTolerance) {
 				t.Errorf("logits differ by %v (%v), want at most %v", diff, err, goldenTolerance)
 			}
-			t.Logf("%d tokens in %v, logits within %.2g", golden["input_ids"].Len(), time.Since(start), diff)
+			t.Logf("%d tokens in %v, logits within %.2g", golden["input_ids"].Len(),
+				time.Since(start), diff)
 			per := golden["expert_ids"].Len() / p.Layers
 			for i := range p.Layers {
 				ids := out[fmt.Sprintf("experts.%d", i)]

@@ -58,7 +58,8 @@ func linear(c *call) error {
 func owners(offsets []int32, rows int) ([]int, error) {
 	last := len(offsets) - 1
 	if offsets[0] != 0 || int(offsets[last]) != rows {
-		return nil, fmt.Errorf("the offsets go from %d to %d over %d rows", offsets[0], offsets[last], rows)
+		return nil, fmt.Errorf("the offsets go from %d to %d over %d rows", offsets[0],
+			offsets[last], rows)
 	}
 	var owner []int
 	for e := range last {

@@ -136,7 +136,8 @@ func (m *machine) constant(v *ir.Value, done map[*ir.Node][]cell) (cell, error) 
 		return results[v.Index], nil
 	}
 	if v.Def.Op != ir.OpWeight && (!v.Def.Op.OnWeights() || len(v.Def.Args) == 0) {
-		return cell{}, fmt.Errorf("%s at %q is not computed from weights alone", v.Def.Op, v.Def.Site)
+		return cell{}, fmt.Errorf("%s at %q is not computed from weights alone", v.Def.Op,
+			v.Def.Site)
 	}
 	args := make([]cell, len(v.Def.Args))
 	for i, a := range v.Def.Args {

@@ -70,7 +70,8 @@ func TestTapSeesIntegersInsideExpansions(t *testing.T) {
 		}
 	}
 	want := []string{"quantize", "weight", "cast", "quantize_weight",
-		"dot_i8", "cast", "reshape", "mul", "reshape", "mul", "qlinear", "weight", "linear", "weight"}
+		"dot_i8", "cast", "reshape", "mul", "reshape", "mul", "qlinear", "weight", "linear",
+		"weight"}
 	if !slices.Equal(order, want) {
 		t.Errorf("executed %v, want %v", order, want)
 	}
@@ -129,7 +130,8 @@ func TestOverrideErrors(t *testing.T) {
 		replace := func(n *ir.Node, _ []*tensor.Tensor) ([]*tensor.Tensor, bool, error) {
 			return c.results, n.Op == ir.OpLinear, onlyAt(n, c.err)
 		}
-		if _, err := RunValues(g, x, nil, w, Options{Override: replace}); err == nil || err.Error() != c.want {
+		if _, err := RunValues(g, x, nil, w,
+			Options{Override: replace}); err == nil || err.Error() != c.want {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
@@ -152,11 +154,14 @@ func TestRunValuesErrors(t *testing.T) {
 		{nil, nil, `input "x" is missing`},
 		{map[string]*tensor.Tensor{"x": x, "y": x}, nil, `2 inputs are given, the graph has 1`},
 		{map[string]*tensor.Tensor{"x": f(d(2), 1, 1)}, nil, `input "x" is f32[2], want f32[T,2]`},
-		{map[string]*tensor.Tensor{"x": i(d(1, 2), 1, 1)}, nil, `input "x" is i32[1,2], want f32[T,2]`},
-		{map[string]*tensor.Tensor{"x": x}, nil, `qlinear at "a": quantize_weight at "a": cast at "a": ` +
-			`weight "a" is wanted but no weights were given`},
-		{map[string]*tensor.Tensor{"x": x}, checkpoint{}, `qlinear at "a": quantize_weight at "a": cast at "a": ` +
-			`weight "a": is not in the checkpoint`},
+		{map[string]*tensor.Tensor{"x": i(d(1, 2), 1, 1)}, nil,
+			`input "x" is i32[1,2], want f32[T,2]`},
+		{map[string]*tensor.Tensor{"x": x}, nil,
+			`qlinear at "a": quantize_weight at "a": cast at "a": ` +
+				`weight "a" is wanted but no weights were given`},
+		{map[string]*tensor.Tensor{"x": x}, checkpoint{},
+			`qlinear at "a": quantize_weight at "a": cast at "a": ` +
+				`weight "a": is not in the checkpoint`},
 		{map[string]*tensor.Tensor{"x": x}, checkpoint{"a": f(d(2, 2), 1, 2, 3, 4)},
 			`qlinear at "a": quantize_weight at "a": cast at "a": weight "a" is f32[2,2], want bf16[2,2]`},
 	} {
@@ -186,7 +191,8 @@ func TestScalarsFollowFromShapes(t *testing.T) {
 		{15, 4, `input "x" is f32[15], want f32[4*T]`},
 		{16, 2, `input "y" is f32[2], want f32[2*ceil(T/3)]`},
 	} {
-		_, err := RunValues(g, map[string]*tensor.Tensor{"x": zeros(c.x), "y": zeros(c.y)}, nil, nil, Options{})
+		_, err := RunValues(g, map[string]*tensor.Tensor{"x": zeros(c.x), "y": zeros(c.y)}, nil,
+			nil, Options{})
 		if fmt.Sprint(err) != c.want {
 			t.Errorf("%d and %d: %v, want %s", c.x, c.y, err, c.want)
 		}
@@ -199,7 +205,8 @@ func TestUnknownScalarIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = RunValues(g, map[string]*tensor.Tensor{"y": tensor.New(dtype.F32, 2)}, nil, nil, Options{})
+	_, err = RunValues(g, map[string]*tensor.Tensor{"y": tensor.New(dtype.F32, 2)}, nil, nil,
+		Options{})
 	if want := "no input tells the value of T"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -269,7 +276,8 @@ func TestHostileDimensionsAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	huge := checkpoint{"w": {DType: dtype.F32, Shape: d(1<<62, 0)}}
-	_, err = RunValues(g, map[string]*tensor.Tensor{"x": tensor.New(dtype.F32, 3, 0)}, nil, huge, Options{})
+	_, err = RunValues(g, map[string]*tensor.Tensor{"x": tensor.New(dtype.F32, 3, 0)}, nil, huge,
+		Options{})
 	if err == nil {
 		t.Fatal("a result of 2^62 columns was allocated")
 	}

@@ -60,7 +60,8 @@ func (s *slot) span(sequence, first, last int32) ([][]float32, error) {
 	for p := int64(first); p <= int64(last); p++ {
 		row, ok := s.rows[sequence][int32(p)]
 		if !ok {
-			return nil, fmt.Errorf("state %q has no row at position %d of sequence %d", s.name, p, sequence)
+			return nil, fmt.Errorf("state %q has no row at position %d of sequence %d", s.name, p,
+				sequence)
 		}
 		rows = append(rows, row)
 	}

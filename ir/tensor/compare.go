@@ -17,7 +17,8 @@ func Diff(got, want *Tensor) string {
 	}
 	for i := range want.Len() {
 		if got.bits(i) != want.bits(i) {
-			return fmt.Sprintf("element %v is %v, want %v", want.index(i), got.Float(i), want.Float(i))
+			return fmt.Sprintf("element %v is %v, want %v", want.index(i), got.Float(i),
+				want.Float(i))
 		}
 	}
 	return ""

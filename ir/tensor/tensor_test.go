@@ -48,10 +48,13 @@ func TestFromBytesRefuses(t *testing.T) {
 		{dtype.I64, []int64{1}, 8, "a tensor cannot hold elements of i64"},
 		{dtype.Invalid, nil, 0, "a tensor cannot hold elements of dtype(0)"},
 		{dtype.F32, []int64{-1}, 0, "dimension -1 is negative"},
-		{dtype.I8, []int64{1 << 21, 1 << 20}, 0, "shape [2097152 1048576] has more than 2^40 elements"},
-		{dtype.I8, []int64{1 << 62, 8, 0}, 0, "shape [4611686018427387904 8 0] has more than 2^40 elements"},
+		{dtype.I8, []int64{1 << 21, 1 << 20}, 0,
+			"shape [2097152 1048576] has more than 2^40 elements"},
+		{dtype.I8, []int64{1 << 62, 8, 0}, 0,
+			"shape [4611686018427387904 8 0] has more than 2^40 elements"},
 	} {
-		if _, err := FromBytes(c.d, c.shape, make([]byte, c.bytes)); err == nil || err.Error() != c.want {
+		if _, err := FromBytes(c.d, c.shape,
+			make([]byte, c.bytes)); err == nil || err.Error() != c.want {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
@@ -66,7 +69,8 @@ func TestDiff(t *testing.T) {
 	}{
 		{FromF32([]float32{1, nan}, 2), FromF32([]float32{1, -nan}, 2), ""},
 		{FromF32([]float32{zero}, 1), FromF32([]float32{-1 / inf}, 1), "element [0] is 0, want -0"},
-		{FromI32([]int32{1, 2, 3, 4}, 2, 2), FromI32([]int32{1, 2, 5, 4}, 2, 2), "element [1 0] is 3, want 5"},
+		{FromI32([]int32{1, 2, 3, 4}, 2, 2), FromI32([]int32{1, 2, 5, 4}, 2, 2),
+			"element [1 0] is 3, want 5"},
 		{FromI8([]int8{1, 2}, 2), FromI8([]int8{1, 2}, 1, 2), "got i8[2], want i8[1,2]"},
 		{New(dtype.F16, 2), New(dtype.BF16, 2), "got f16[2], want bf16[2]"},
 	} {
@@ -117,7 +121,8 @@ func TestRound(t *testing.T) {
 	for _, c := range []struct {
 		d        dtype.Type
 		v, round float32
-	}{{dtype.F32, 0.1, 0.1}, {dtype.F16, 2049, 2048}, {dtype.F16, 2051, 2052}, {dtype.BF16, 257, 256}, {dtype.BF16, 259, 260}} {
+	}{{dtype.F32, 0.1, 0.1}, {dtype.F16, 2049, 2048}, {dtype.F16, 2051, 2052},
+		{dtype.BF16, 257, 256}, {dtype.BF16, 259, 260}} {
 		if got := Round(c.d, c.v); got != c.round {
 			t.Errorf("%v rounds to %v in %v, want %v", c.v, got, c.d, c.round)
 		}

@@ -261,3 +261,8 @@ func (b *binder) float(name string, lo, hi float64) float32 {
 	}
 	return float32(v.F)
 }
+
+// resultType is the element type of the first result.
+func (b *binder) resultType() dtype.Type {
+	return b.buffers[b.step.Results[0].Kind.(*bundlepb.Operand_Buffer).Buffer].dtype
+}
