@@ -3,7 +3,7 @@
 // a compiler may fuse a product into the sum it meets. They are evaluated in double-double
 // arithmetic and rounded once, so that a result is the float64 nearest to the true value
 // except when that lies within a ten-thousandth of a unit of the middle between two; no error
-// exceeds 0.501 units in the last place.
+// exceeds 0.5001 units in the last place.
 //
 // It is a leaf: it must not know element types, graphs or machines.
 package exact

@@ -30,7 +30,7 @@ func exp(x dd) float64 {
 // scale is v 2^k, for v in (1/2, 2), rounded once: to a result that is subnormal, v is
 // rounded where the last bit of the subnormal numbers will be, which is that of offset.
 func scale(v dd, k int) float64 {
-	if k > -1022 {
+	if k > -1022 || k == -1022 && v.hi >= 1 {
 		return math.Ldexp(v.hi, k)
 	}
 	offset := math.Ldexp(1, -1022-k)

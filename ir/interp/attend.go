@@ -41,7 +41,7 @@ func attendToken(c *call, t int, keys, values [][]float32) {
 func scores(q []float32, keys [][]float32, head int, scale float32) []float32 {
 	s := make([]float32, len(keys))
 	for j, row := range keys {
-		s[j] = float32(dot(q, rowOf(row, head, len(q)))) * scale
+		s[j] = float32(float32(dot(q, rowOf(row, head, len(q)))) * scale)
 	}
 	return s
 }

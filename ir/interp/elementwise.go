@@ -2,9 +2,9 @@ package interp
 
 import (
 	"fmt"
-	"math"
 
 	"moge/ir/dtype"
+	"moge/ir/exact"
 )
 
 // spread lists, for every element of a result of shape out, the element it reads of an
@@ -73,7 +73,7 @@ func div(c *call) error {
 func silu(c *call) error {
 	for i, v := range c.args[0].F32 {
 		x := float64(v)
-		c.out[0].F32[i] = float32(x / (1 + math.Exp(-x)))
+		c.out[0].F32[i] = float32(x / (1 + exact.Exp(-x)))
 	}
 	return nil
 }

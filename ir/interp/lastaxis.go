@@ -2,8 +2,9 @@ package interp
 
 import (
 	"fmt"
-	"math"
 	"sort"
+
+	"moge/ir/exact"
 )
 
 // each calls f for every row along the last axis of the argument.
@@ -28,7 +29,7 @@ func softmaxRow(dst, x []float32) {
 	top := x[argMax(x)]
 	sum := 0.0
 	for i, v := range x {
-		dst[i] = float32(math.Exp(float64(v - top)))
+		dst[i] = float32(exact.Exp(float64(v - top)))
 		sum += float64(dst[i])
 	}
 	total := float32(sum)

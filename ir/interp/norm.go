@@ -3,6 +3,8 @@ package interp
 import (
 	"fmt"
 	"math"
+
+	"moge/ir/exact"
 )
 
 // rmsNorm: r = 1/sqrt(mean(x²) + eps) in f64; x·r rounded to f32; then · w rounded.
@@ -25,16 +27,16 @@ func ropeTable(c *call) error {
 	half := c.out[0].Last()
 	frequency := make([]float32, half)
 	for i := range frequency {
-		frequency[i] = float32(math.Pow(theta, -2*float64(i)/dim))
+		frequency[i] = float32(exact.Pow(theta, -2*float64(i)/dim))
 	}
 	for t, p := range c.args[0].I32 {
 		if p < 0 {
 			return fmt.Errorf("token %d is at position %d", t, p)
 		}
 		for i, f := range frequency {
-			angle := float64(float32(p) * f)
-			c.out[0].F32[t*half+i] = float32(math.Cos(angle))
-			c.out[1].F32[t*half+i] = float32(math.Sin(angle))
+			angle := float64(float32(float32(p) * f))
+			c.out[0].F32[t*half+i] = float32(exact.Cos(angle))
+			c.out[1].F32[t*half+i] = float32(exact.Sin(angle))
 		}
 	}
 	return nil

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"moge/cmd/internal/cli"
+	"moge/cmd/internal/exit"
+	"moge/codegen/driver"
+	"moge/formats/bundle"
+	"moge/ir/dtype"
+)
+
+type compileFlags struct {
+	jobFlags
+	dryRun bool
+	json   *bool
+}
+
+const compileLong = `Compile turns the checkpoint in DIR, or what quantize wrote, into the bundle NAME.moge.
+
+Everything that can be refused is refused before the first byte is written. The bundle appears
+under its name when it is complete; until then it is NAME.moge.partial. An interrupted job goes
+on with --resume, which recomputes nothing that is finished and gives the same bytes.
+The bytes depend on the source and on the flags up to --pass, not on the machine or on -j.`
+
+func newCompile(app *cli.App) *cobra.Command {
+	f := &compileFlags{}
+	cmd := &cobra.Command{
+		Use: "compile DIR -o NAME.moge", Short: "Compile a checkpoint into a bundle", Long: compileLong,
+		Example: "  moge compile checkpoint --scheme w8a8-dynamic -o model.moge\n" +
+			"  moge compile checkpoint --scheme w8a8 --calib text.txt --head w8a16 -o model.moge\n" +
+			"  moge compile checkpoint --max-memory 1GiB --dry-run",
+		Args: cli.Args("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), app, args[0]) },
+	}
+	f.add(cmd)
+	f.addLimits(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&f.settings.Resume, "resume", false, "go on with what an interrupted job left")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything and report what would be written, write nothing")
+	f.json = cli.JSONFlag(cmd, compileSchema)
+	return cmd
+}
+
+// addLimits declares what compile decides beyond quantize.
+func (f *compileFlags) addLimits(cmd *cobra.Command) {
+	s, flags := &f.settings, cmd.Flags()
+	s.Passes.KV = dtype.F16
+	flags.StringVar(&s.Target, "target", "cpu", "machine to compile for: "+strings.Join(driver.Targets(), ", "))
+	flags.Var(dtypeValue{&s.Passes.KV, []string{"f32", "f16", "i8"}}, "kv", "element type of the KV cache")
+	flags.Int64Var(&s.Limits.BatchTokens, "max-batch-tokens", 0, "tokens of one step (default 512)")
+	flags.Int64Var(&s.Limits.Seqs, "max-seqs", 0, "sequences of one step (default 16)")
+	flags.Int64Var(&s.Limits.Context, "context", 0,
+		"positions of one sequence (default 4096, or what the model was made for if that is less)")
+	complete(cmd, map[string][]string{"target": driver.Targets(), "kv": {"f32", "f16", "i8"}})
+}
+
+func (f *compileFlags) run(ctx context.Context, app *cli.App, dir string) error {
+	if f.out == "" && !f.dryRun {
+		return cli.Usage("-o NAME.moge is missing; see moge compile --help")
+	}
+	if f.out != "" {
+		f.out = filepath.Clean(f.out)
+	}
+	if err := f.prepare(app); err != nil {
+		return err
+	}
+	m, err := f.open(dir)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if f.dryRun {
+		return f.plan(ctx, app, m)
+	}
+	return f.compile(ctx, app, m)
+}
+
+func (f *compileFlags) compile(ctx context.Context, app *cli.App, m *driver.Model) error {
+	summary, err := driver.Compile(ctx, app.FS, m, f.out, f.settings)
+	app.Term.Done()
+	f.reportTimes(app)
+	if errors.Is(err, context.Canceled) {
+		return interrupted(f.out)
+	}
+	if err != nil {
+		return inputError(err)
+	}
+	return f.report(app, summaryReport(compileSchema, f.out, summary, f.times), *f.json)
+}
+
+// plan is the dry run.
+func (f *compileFlags) plan(ctx context.Context, app *cli.App, m *driver.Model) error {
+	p, err := driver.Prepare(ctx, m, f.settings)
+	app.Term.Done()
+	f.reportTimes(app)
+	if err != nil {
+		return inputError(err)
+	}
+	r := summaryReport(compileSchema, f.out, p.Summary(), f.times)
+	r.DryRun = true
+	if err := f.checkOutput(app, r); err != nil {
+		return err
+	}
+	return f.report(app, r, *f.json)
+}
+
+// checkOutput finds out whether the output could be written.
+func (f *compileFlags) checkOutput(app *cli.App, r *jobReport) error {
+	if f.out == "" {
+		return nil
+	}
+	if err := refuseExisting(app.FS, f.out, f.settings.Force); err != nil {
+		return err
+	}
+	parent := filepath.Dir(f.out)
+	free, err := app.FS.Free(parent)
+	if err != nil {
+		return &driver.OutputError{Path: parent, Err: err}
+	}
+	if free < r.OutputBytes {
+		return &bundle.Error{Path: parent, Offset: -1, Err: bundle.ErrSpace, Hint: "free some space or use another file system",
+			Reason: fmt.Sprintf("%d bytes are needed and %d are free", r.OutputBytes, free)}
+	}
+	r.FreeBytes = &free
+	return nil
+}
+
+// interrupted says how to go on.
+func interrupted(out string) error {
+	if _, err := os.Stat(out + ".partial"); err != nil {
+		return exit.With(exit.Interrupted, errors.New("interrupted, nothing was written"))
+	}
+	return exit.With(exit.Interrupted, fmt.Errorf("interrupted; %s.partial keeps what is finished, go on with: %s",
+		out, resumeCommand(os.Args)))
+}
+
+// resumeCommand is the command line of this program with --resume.
+func resumeCommand(args []string) string {
+	words := []string{filepath.Base(args[0])}
+	for _, a := range args[1:] {
+		if a != "--resume" {
+			words = append(words, shellQuote(a))
+		}
+	}
+	return strings.Join(append(words, "--resume"), " ")
+}
+
+// shellQuote makes one word for a POSIX shell.
+func shellQuote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,+@", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"moge/cmd/internal/cli"
+	"moge/codegen/driver"
+	"moge/formats/bundle"
+	"moge/formats/durable"
+	"moge/ir"
+)
+
+type convertFlags struct {
+	out           string
+	force         bool
+	ignoreUnknown bool
+}
+
+func newConvert(app *cli.App) *cobra.Command {
+	var f convertFlags
+	cmd := &cobra.Command{
+		Use: "convert DIR -o FILE", Short: "Write the graph of a checkpoint as text, before any pass",
+		Long: "Convert reads the headers of the checkpoint in DIR and writes the graph of one step of its\n" +
+			"model in the text form of ir/SPEC.md. No weight is read.",
+		Example: "  moge convert checkpoint -o model.ir\n  moge convert checkpoint -o - | less",
+		Args:    cli.Args("DIR"),
+		RunE:    func(_ *cobra.Command, args []string) error { return convert(app, args[0], f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.out, "output", "o", "", "the file to write, - for standard output")
+	flags.BoolVar(&f.force, "force", false, "replace the file if it exists")
+	addIgnoreUnknown(cmd, &f.ignoreUnknown)
+	must(cmd.MarkFlagRequired("output"))
+	return cmd
+}
+
+func convert(app *cli.App, dir string, f convertFlags) error {
+	m, err := driver.Open(dir, f.ignoreUnknown)
+	if err != nil {
+		return inputError(err)
+	}
+	defer m.Close()
+	if f.out == "-" {
+		return ir.Print(app.Out, m.Graph)
+	}
+	if err := refuseExisting(app.FS, f.out, f.force); err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := ir.Print(&text, m.Graph); err != nil {
+		return err
+	}
+	if err := durable.WriteFileAtomic(app.FS, f.out, text.Bytes()); err != nil {
+		return &driver.OutputError{Path: f.out, Err: err}
+	}
+	app.Term.Note("wrote %s: %d nodes", f.out, len(m.Graph.Nodes))
+	return nil
+}
+
+// refuseExisting fails if path is there and force is not given.
+func refuseExisting(fsys durable.FS, path string, force bool) error {
+	_, err := fsys.Stat(path)
+	if force || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &driver.OutputError{Path: path, Err: err}
+	}
+	return &bundle.Error{Path: path, Offset: -1, Reason: "output exists",
+		Hint: "use another name or --force", Err: bundle.ErrExists}
+}
+
+func addIgnoreUnknown(cmd *cobra.Command, to *bool) {
+	cmd.Flags().BoolVar(to, "ignore-unknown", false,
+		"drop tensors that no part of the model reads, instead of refusing them")
+}
+
+func must(err error) {
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+}

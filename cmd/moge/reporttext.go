@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"moge/cmd/internal/cli"
+	"moge/cmd/internal/units"
+)
+
+// shown is how many lines of a list are printed without --verbose.
+const shown = 5
+
+// row prints a label and what belongs to it.
+func row(w io.Writer, label, format string, args ...any) {
+	fmt.Fprintf(w, "%-12s %s\n", label, fmt.Sprintf(format, args...))
+}
+
+func (r *jobReport) print(app *cli.App) {
+	w := app.Out
+	switch {
+	case r.DryRun && r.Output == "":
+		fmt.Fprintln(w, "nothing was written: dry run")
+	case r.DryRun:
+		fmt.Fprintf(w, "nothing was written: dry run for %s\n", r.Output)
+	default:
+		fmt.Fprintf(w, "wrote %s\n", r.Output)
+	}
+	row(w, "model", "%s, %s parameters, %s active", r.Model.Name, units.Count(r.Model.Total), units.Count(r.Model.Active))
+	row(w, "linears", "%s", r.linears())
+	row(w, "sections", "%s", r.sections())
+	row(w, "output", "%s", r.output())
+	row(w, "run time", "weights %s, arena %s, cache %s (%d sequences of %d positions, %s)", units.Bytes(r.RunTime.Weights),
+		units.Bytes(r.RunTime.Arena), units.Bytes(r.RunTime.Cache), r.RunTime.Seqs, r.RunTime.Context, r.RunTime.KV)
+	row(w, "memory", "%s at least to compile", units.Bytes(r.Memory))
+	list(app, w, "warning", r.Warnings)
+	list(app, w, "cast", r.castLines())
+}
+
+func (r *jobReport) linears() string {
+	var parts []string
+	for _, t := range r.Linears {
+		parts = append(parts, fmt.Sprintf("%d %s", t.Count, t.Kind))
+	}
+	if len(parts) == 0 {
+		return "as they were quantized"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (r *jobReport) sections() string {
+	var parts []string
+	for _, t := range r.Sections {
+		parts = append(parts, fmt.Sprintf("%d %s %s", t.Count, t.Kind, units.Bytes(t.Bytes)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (r *jobReport) output() string {
+	if r.FreeBytes == nil {
+		return units.Bytes(r.OutputBytes)
+	}
+	return fmt.Sprintf("%s, %s are free", units.Bytes(r.OutputBytes), units.Bytes(*r.FreeBytes))
+}
+
+func (r *jobReport) castLines() []string {
+	var lines []string
+	for _, c := range r.Casts {
+		lines = append(lines, c.Tensor+": "+c.report.String())
+	}
+	return lines
+}
+
+// list prints the first few lines, all with --verbose.
+func list(app *cli.App, w io.Writer, label string, lines []string) {
+	for i, line := range lines {
+		if i == shown && !app.Term.Verbose && len(lines) > shown+1 {
+			row(w, "", "and %d more, -v shows them", len(lines)-shown)
+			return
+		}
+		row(w, label, "%s", line)
+	}
+}
