@@ -105,7 +105,10 @@ func (f *compileFlags) plan(ctx context.Context, app *cli.App, m *driver.Model) 
 		return inputError(err)
 	}
 	r := summaryReport(compileSchema, f.out, p.Summary(), f.times)
-	r.DryRun = true
+	r.DryRun, r.OutputBytes = true, r.RunTime.Weights
+	for _, file := range m.Files {
+		r.OutputBytes += int64(len(file.Data))
+	}
 	if err := f.checkOutput(app, r); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func newRoot(app *cli.App) *cobra.Command {
 	}
 	root.AddCommand(
 		newInspect(app), newConvert(app), newQuantize(app), newCompile(app), newVerify(app),
-		newTokenize(app), newSynth(app), newVersion(app),
+		newRun(app), newEval(app), newBench(app), newTokenize(app), newSynth(app), newDemo(app), newVersion(app),
 	)
 	return root
 }

@@ -1,6 +1,8 @@
 package weights
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"moge/ir"
@@ -42,10 +44,7 @@ func Read(src Source, v *ir.Value, off, n int64, dst []byte) error {
 	}
 	switch node := v.Def; node.Op {
 	case ir.OpWeight:
-		if err := src.ReadAt(node.Str("name"), dst, v.Type.DType.Bytes(off)); err != nil {
-			return err
-		}
-		return nil
+		return src.ReadAt(node.Str("name"), dst, v.Type.DType.Bytes(off))
 	case ir.OpReshape:
 		return Read(src, node.Args[0], off, n, dst)
 	case ir.OpStack, ir.OpConcat, ir.OpSlice:
@@ -133,17 +132,21 @@ type CastLog interface {
 	Cast(tensor string, r quant.CastReport)
 }
 
-// integers evaluates i8 elements as float32.
+// integers evaluates i8 or i32 elements as float32.
 func integers(src Source, v *ir.Value, off int64, dst []float32) error {
-	if v.Type.DType != dtype.I8 {
-		panic("BUG: cast of constant " + v.Type.String())
-	}
-	raw := make([]byte, len(dst))
+	raw := make([]byte, v.Type.DType.Bytes(int64(len(dst))))
 	if err := Read(src, v, off, int64(len(dst)), raw); err != nil {
 		return err
 	}
-	for i, b := range raw {
-		dst[i] = float32(int8(b))
+	for i := range dst {
+		switch v.Type.DType {
+		case dtype.I8:
+			dst[i] = float32(int8(raw[i]))
+		case dtype.I32:
+			dst[i] = float32(int32(binary.LittleEndian.Uint32(raw[4*i:])))
+		default:
+			panic("BUG: cast of constant " + v.Type.String())
+		}
 	}
 	return nil
 }
@@ -200,11 +203,22 @@ func Quantize(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32
 		dtype.Decode(arg.Type.DType, row, raw[r*pitch:(r+1)*pitch])
 		scale, err := quant.EncodeRow(dst[r*k:(r+1)*k], row)
 		if err != nil {
-			return fmt.Errorf("tensor %s cannot be quantized: %w", tensorOf(arg, (lo+r)*k), err)
+			return cannotQuantize(arg, (lo+r)*k, err)
 		}
 		scales[r] = scale
 	}
 	return nil
+}
+
+// cannotQuantize says which element of the checkpoint kept the row at element off of v from
+// being quantized.
+func cannotQuantize(v *ir.Value, off int64, err error) error {
+	var bad *quant.NonFiniteError
+	if errors.As(err, &bad) {
+		off += int64(bad.Index)
+	}
+	tensor, element := Origin(v, off)
+	return fmt.Errorf("tensor %s cannot be quantized at element %d: %w", tensor, element, err)
 }
 
 // Origin finds the checkpoint tensor, and the element of it, that element off of constant v

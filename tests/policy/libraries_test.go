@@ -9,7 +9,8 @@ import (
 
 // loud is what only commands may touch: a library returns errors and takes callbacks.
 var loud = []string{"os.Exit", "os.Stdout", "os.Stderr", "os.Stdin",
-	"fmt.Print", "fmt.Printf", "fmt.Println", "log.Print", "log.Printf", "log.Println", "log.Fatal", "log.Fatalf", "log.Fatalln", "log.Panic", "log.Panicf"}
+	"fmt.Print", "fmt.Printf", "fmt.Println", "log.Print", "log.Printf", "log.Println",
+	"log.Fatal", "log.Fatalf", "log.Fatalln", "log.Panic", "log.Panicf"}
 
 // TestLibrariesAreSilent keeps printing and exiting to package main and what stands in cmd.
 func TestLibrariesAreSilent(t *testing.T) {

@@ -98,7 +98,8 @@ func TestRulesFind(t *testing.T) {
 			t.Errorf("nothing is found in %q", bad)
 		}
 	}
-	for _, good := range []string{"dot_stub_amd64.go", "a = b // -1", "see docs/homework/x", "| --- | --- |", "magenta"} {
+	for _, good := range []string{"dot_stub_amd64.go", "a = b // -1", "see docs/homework/x",
+		"| --- | --- |", "magenta"} {
 		if list := problems("x", good, rules); len(list) > 0 {
 			t.Errorf("in %q is found %v", good, list)
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -69,9 +70,16 @@ func (a *App) mark(cmd *cobra.Command) {
 
 // report prints err and gives its code.
 func (a *App) report(root *cobra.Command, err error) int {
-	code := exit.Code(err, a.Rows...)
-	if err != nil && exit.Line(err) != "" {
-		a.Term.Error(root.Name(), exit.Line(err))
+	if err == nil {
+		return exit.OK
+	}
+	code, text := exit.Code(err, a.Rows...), exit.Line(err)
+	var explicit *exit.Error
+	if code == exit.Interrupted && !errors.As(err, &explicit) {
+		text = "interrupted"
+	}
+	if text != "" {
+		a.Term.Error(root.Name(), text)
 	}
 	return code
 }

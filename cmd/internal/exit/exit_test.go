@@ -13,6 +13,7 @@ import (
 	"moge/formats/mapped"
 	"moge/formats/safetensors"
 	"moge/formats/tokenizer"
+	"moge/runtime/engine"
 	"moge/runtime/kv"
 )
 
@@ -37,6 +38,7 @@ func TestCode(t *testing.T) {
 		{path(syscall.EMFILE), Resources},
 		{&kv.OutOfPagesError{}, Resources},
 		{&kv.ContextError{}, Input},
+		{&engine.ContextError{}, Input},
 		{&bundle.Error{Err: bundle.ErrExists}, Input},
 		{&bundle.Error{Err: bundle.ErrLocked}, Input},
 		{&bundle.Error{Err: bundle.ErrChanged}, Input},

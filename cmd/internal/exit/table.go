@@ -12,6 +12,7 @@ import (
 	"moge/formats/mapped"
 	"moge/formats/safetensors"
 	"moge/formats/tokenizer"
+	"moge/runtime/engine"
 	"moge/runtime/kv"
 )
 
@@ -28,6 +29,7 @@ var first = []Row{
 // Table is every kind of error that formats and runtime report.
 var Table = []Row{
 	{Input, "the prompt does not fit in the context", As[*kv.ContextError]()},
+	{Input, "the prompt does not fit in the context", As[*engine.ContextError]()},
 	{Resources, "the cache is too small for the sequences", As[*kv.OutOfPagesError]()},
 	{Input, "output exists", Is(bundle.ErrExists)},
 	{Input, "output is being written by another process", Is(bundle.ErrLocked)},

@@ -29,7 +29,8 @@ func (t *Terminal) Advance(stage string, unit Unit, done, total int64) {
 	defer t.mu.Unlock()
 	if t.stage != stage {
 		t.finish()
-		t.stage, t.next = stage, t.now().Add(between)
+		t.stage, t.began = stage, t.now()
+		t.next = t.began.Add(between)
 	}
 	if t.tty {
 		t.draw(stage, unit, done, total)
@@ -49,6 +50,9 @@ func (t *Terminal) Done() {
 func (t *Terminal) finish() {
 	if t.bar != nil {
 		_ = t.bar.Clear() // a bar that cannot be drawn is no reason to fail
+	}
+	if t.stage != "" && t.Verbose && !t.Quiet {
+		fmt.Fprintf(t.out, "%s: %.1f s\n", t.stage, t.now().Sub(t.began).Seconds())
 	}
 	t.bar, t.stage = nil, ""
 }

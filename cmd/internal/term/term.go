@@ -26,6 +26,7 @@ type Terminal struct {
 
 	mu    sync.Mutex
 	stage string
+	began time.Time // the stage
 	bar   *progressbar.ProgressBar
 	next  time.Time // when the next line of progress is due
 }
@@ -53,13 +54,6 @@ func (t *Terminal) Error(program, text string) {
 func (t *Terminal) Note(format string, args ...any) {
 	if !t.Quiet {
 		t.line(fmt.Sprintf(format, args...))
-	}
-}
-
-// Detail writes a line if Verbose and not Quiet.
-func (t *Terminal) Detail(format string, args ...any) {
-	if t.Verbose {
-		t.Note(format, args...)
 	}
 }
 

@@ -47,20 +47,48 @@ func TestProgressOnTerminalIsABarThatMessagesClear(t *testing.T) {
 	}
 }
 
+func TestVerboseTellsHowLongAStageTook(t *testing.T) {
+	term, out, clock := fake(false)
+	term.Verbose = true
+	term.Advance("hash", Bytes, 1, 2)
+	*clock = clock.Add(1500 * time.Millisecond)
+	term.Advance("write", Bytes, 1, 2)
+	*clock = clock.Add(2 * time.Second)
+	term.Done()
+	term.Done()
+	if want := "hash: 1.5 s\nwrite: 2.0 s\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+}
+
+func TestColourIsForTerminalsThatWantIt(t *testing.T) {
+	term, out, _ := fake(true)
+	for _, c := range []struct {
+		tint bool
+		want string
+	}{{true, "\x1b[1;31mmoge:\x1b[0m text\n"}, {false, "moge: text\n"}} {
+		out.Reset()
+		term.tint = c.tint
+		term.Error("moge", "text")
+		if out.String() != c.want {
+			t.Errorf("tint %v: got %q, want %q", c.tint, out, c.want)
+		}
+	}
+}
+
 func TestLevels(t *testing.T) {
 	for _, c := range []struct {
 		quiet, verbose bool
 		want           string
 	}{
 		{false, false, "note\nmoge: error\n"},
-		{false, true, "note\ndetail\nmoge: error\n"},
+		{false, true, "note\nmoge: error\n"},
 		{true, false, "moge: error\n"},
 		{true, true, "moge: error\n"},
 	} {
 		term, out, clock := fake(false)
 		term.Quiet, term.Verbose = c.quiet, c.verbose
 		term.Note("%s", "note")
-		term.Detail("%s", "detail")
 		term.Error("moge", "error")
 		if c.quiet {
 			*clock = clock.Add(time.Hour)
