@@ -75,7 +75,7 @@ func (e Execution) CheckMemory(p *Plan) (Execution, error) {
 	if e.MaxMemory < p.MinimumMemory() {
 		return e, &MemoryError{e.MaxMemory, p.MinimumMemory()}
 	}
-	e.Workers = int(min(int64(e.Workers), (e.MaxMemory-residentBase)/p.workerMemory()))
+	e.Workers = int(min(int64(e.Workers), (e.MaxMemory-residentBase)/max(1, p.workerMemory())))
 	return e, nil
 }
 

@@ -13,7 +13,6 @@ import (
 	"moge/cmd/internal/cli"
 	"moge/cmd/internal/exit"
 	"moge/codegen/driver"
-	"moge/formats/bundle"
 	"moge/ir/dtype"
 )
 
@@ -66,11 +65,15 @@ func (f *compileFlags) run(ctx context.Context, app *cli.App, dir string) error 
 	if f.out == "" && !f.dryRun {
 		return cli.Usage("-o NAME.moge is missing; see moge compile --help")
 	}
-	if f.out != "" {
-		f.out = filepath.Clean(f.out)
-	}
 	if err := f.prepare(app); err != nil {
 		return err
+	}
+	if f.out != "" {
+		f.out = filepath.Clean(f.out)
+		// A complete output is no error for --resume if this very job made it.
+		if err := checkPlace(app.FS, f.out, f.settings.Force || f.settings.Resume); err != nil {
+			return err
+		}
 	}
 	m, err := f.open(dir)
 	if err != nil {
@@ -93,7 +96,7 @@ func (f *compileFlags) compile(ctx context.Context, app *cli.App, m *driver.Mode
 	if err != nil {
 		return inputError(err)
 	}
-	return f.report(app, summaryReport(compileSchema, f.out, summary, f.times), *f.json)
+	return f.report(app, f.summary(compileSchema, m, summary), *f.json)
 }
 
 // plan is the dry run.
@@ -104,36 +107,19 @@ func (f *compileFlags) plan(ctx context.Context, app *cli.App, m *driver.Model) 
 	if err != nil {
 		return inputError(err)
 	}
-	r := summaryReport(compileSchema, f.out, p.Summary(), f.times)
+	r := f.summary(compileSchema, m, p.Summary())
 	r.DryRun, r.OutputBytes = true, r.RunTime.Weights
 	for _, file := range m.Files {
 		r.OutputBytes += int64(len(file.Data))
 	}
-	if err := f.checkOutput(app, r); err != nil {
-		return err
+	if f.out != "" {
+		free, err := checkSpace(app.FS, f.out, r.OutputBytes, "free some space or use another file system")
+		if err != nil {
+			return err
+		}
+		r.FreeBytes = &free
 	}
 	return f.report(app, r, *f.json)
-}
-
-// checkOutput finds out whether the output could be written.
-func (f *compileFlags) checkOutput(app *cli.App, r *jobReport) error {
-	if f.out == "" {
-		return nil
-	}
-	if err := refuseExisting(app.FS, f.out, f.settings.Force); err != nil {
-		return err
-	}
-	parent := filepath.Dir(f.out)
-	free, err := app.FS.Free(parent)
-	if err != nil {
-		return &driver.OutputError{Path: parent, Err: err}
-	}
-	if free < r.OutputBytes {
-		return &bundle.Error{Path: parent, Offset: -1, Err: bundle.ErrSpace, Hint: "free some space or use another file system",
-			Reason: fmt.Sprintf("%d bytes are needed and %d are free", r.OutputBytes, free)}
-	}
-	r.FreeBytes = &free
-	return nil
 }
 
 // interrupted says how to go on.

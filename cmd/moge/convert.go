@@ -2,14 +2,12 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"moge/cmd/internal/cli"
 	"moge/codegen/driver"
-	"moge/formats/bundle"
 	"moge/formats/durable"
 	"moge/ir"
 )
@@ -39,6 +37,11 @@ func newConvert(app *cli.App) *cobra.Command {
 }
 
 func convert(app *cli.App, dir string, f convertFlags) error {
+	if f.out != "-" {
+		if err := checkPlace(app.FS, f.out, f.force); err != nil {
+			return err
+		}
+	}
 	m, err := driver.Open(dir, f.ignoreUnknown)
 	if err != nil {
 		return inputError(err)
@@ -47,9 +50,6 @@ func convert(app *cli.App, dir string, f convertFlags) error {
 	if f.out == "-" {
 		return ir.Print(app.Out, m.Graph)
 	}
-	if err := refuseExisting(app.FS, f.out, f.force); err != nil {
-		return err
-	}
 	var text bytes.Buffer
 	if err := ir.Print(&text, m.Graph); err != nil {
 		return err
@@ -57,21 +57,8 @@ func convert(app *cli.App, dir string, f convertFlags) error {
 	if err := durable.WriteFileAtomic(app.FS, f.out, text.Bytes()); err != nil {
 		return &driver.OutputError{Path: f.out, Err: err}
 	}
-	app.Term.Note("wrote %s: %d nodes", f.out, len(m.Graph.Nodes))
-	return nil
-}
-
-// refuseExisting fails if path is there and force is not given.
-func refuseExisting(fsys durable.FS, path string, force bool) error {
-	_, err := fsys.Stat(path)
-	if force || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return &driver.OutputError{Path: path, Err: err}
-	}
-	return &bundle.Error{Path: path, Offset: -1, Reason: "output exists",
-		Hint: "use another name or --force", Err: bundle.ErrExists}
+	_, err = fmt.Fprintf(app.Out, "wrote %s, %d nodes\n", f.out, len(m.Graph.Nodes))
+	return err
 }
 
 func addIgnoreUnknown(cmd *cobra.Command, to *bool) {

@@ -45,6 +45,9 @@ func (f *quantizeFlags) run(ctx context.Context, app *cli.App, dir string) error
 	if err := f.prepare(app); err != nil {
 		return err
 	}
+	if err := checkPlace(app.FS, f.out, f.settings.Force); err != nil {
+		return err
+	}
 	m, err := f.open(dir)
 	if err != nil {
 		return err
@@ -59,5 +62,5 @@ func (f *quantizeFlags) run(ctx context.Context, app *cli.App, dir string) error
 	if err != nil {
 		return inputError(err)
 	}
-	return f.report(app, summaryReport(quantizeSchema, f.out, summary, f.times), *f.json)
+	return f.report(app, f.summary(quantizeSchema, m, summary), *f.json)
 }

@@ -25,10 +25,10 @@ type jobReport struct {
 	DryRun      bool       `json:"dry_run"`
 	Model       modelFacts `json:"model"`
 	Linears     []tally    `json:"linears"`  // by scheme
-	Sections    []tally    `json:"sections"` // of a bundle, by element type
+	Sections    []tally    `json:"sections"` // by element type
 	OutputBytes int64      `json:"output_bytes"`
 	FreeBytes   *int64     `json:"free_bytes,omitempty"` // where the output would go
-	RunTime     runTime    `json:"run_time"`
+	RunTime     *runTime   `json:"run_time,omitempty"`   // of a bundle
 	Memory      int64      `json:"minimum_memory_bytes"` // of compiling, one worker
 	Warnings    []string   `json:"warnings"`
 	Casts       []cast     `json:"casts"`
@@ -70,11 +70,17 @@ type cast struct {
 	report    quant.CastReport
 }
 
-func summaryReport(schema, out string, s *driver.Summary, times []passTime) *jobReport {
-	r := &jobReport{Schema: schema, Output: out, Memory: s.MinimumMemory, PassTimes: times,
-		Model: factsOf(s.Manifest.Model), RunTime: runTimeOf(s),
-		Linears: tallyLinears(s), Sections: tallySections(s.Manifest),
-		Warnings: append([]string{}, s.Report.Warnings...), Casts: []cast{}}
+func (f *jobFlags) summary(schema string, m *driver.Model, s *driver.Summary) *jobReport {
+	r := &jobReport{Schema: schema, Output: f.out, Memory: s.MinimumMemory, PassTimes: f.times,
+		Model: factsOf(s.Manifest.Model), Linears: []tally{}, Sections: tallySections(s.Manifest),
+		Warnings: orEmpty(s.Report.Warnings), Casts: []cast{}}
+	if !m.Quantized { // else the linears have become other ops already
+		r.Linears = tallyLinears(s)
+	}
+	if schema == compileSchema {
+		run := runTimeOf(s)
+		r.RunTime = &run
+	}
 	for _, c := range s.Casts {
 		r.Casts = append(r.Casts, cast{c.Tensor, c.Overflow, c.Flush, c.NonFinite, c.CastReport})
 	}

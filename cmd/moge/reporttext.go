@@ -31,8 +31,10 @@ func (r *jobReport) print(app *cli.App) {
 	row(w, "linears", "%s", r.linears())
 	row(w, "sections", "%s", r.sections())
 	row(w, "output", "%s", r.output())
-	row(w, "run time", "weights %s, arena %s, cache %s (%d sequences of %d positions, %s)", units.Bytes(r.RunTime.Weights),
-		units.Bytes(r.RunTime.Arena), units.Bytes(r.RunTime.Cache), r.RunTime.Seqs, r.RunTime.Context, r.RunTime.KV)
+	if t := r.RunTime; t != nil {
+		row(w, "run time", "weights %s, arena %s, cache %s (%d sequences of %d positions, %s)",
+			units.Bytes(t.Weights), units.Bytes(t.Arena), units.Bytes(t.Cache), t.Seqs, t.Context, t.KV)
+	}
 	row(w, "memory", "%s at least to compile", units.Bytes(r.Memory))
 	list(app, w, "warning", r.Warnings)
 	list(app, w, "cast", r.castLines())
@@ -44,7 +46,7 @@ func (r *jobReport) linears() string {
 		parts = append(parts, fmt.Sprintf("%d %s", t.Count, t.Kind))
 	}
 	if len(parts) == 0 {
-		return "as they were quantized"
+		return "as quantized, " + r.Model.Scheme
 	}
 	return strings.Join(parts, ", ")
 }

@@ -13,8 +13,6 @@ import (
 	"moge/cmd/internal/exit"
 	"moge/cmd/internal/term"
 	"moge/cmd/internal/units"
-	"moge/codegen/driver"
-	"moge/formats/bundle"
 	"moge/formats/hf"
 	"moge/formats/models"
 	"moge/formats/models/synth"
@@ -60,10 +58,10 @@ func (f *synthFlags) run(ctx context.Context, app *cli.App) error {
 	if err != nil {
 		return inputError(err)
 	}
-	if err := refuseExisting(app.FS, f.out, false); err != nil {
+	if err := checkPlace(app.FS, f.out, false); err != nil {
 		return err
 	}
-	if err := f.checkSpace(app, config); err != nil {
+	if err := f.checkRoom(app, config); err != nil {
 		return err
 	}
 	f.options.Progress = app.Term.Progress("write", term.Bytes)
@@ -79,9 +77,9 @@ func (f *synthFlags) run(ctx context.Context, app *cli.App) error {
 	return err
 }
 
-// checkSpace tells a full disk from other reasons to refuse. What is wrong with the config is
+// checkRoom tells a full disk from other reasons to refuse. What is wrong with the config is
 // left for synth to say.
-func (f *synthFlags) checkSpace(app *cli.App, config []byte) error {
+func (f *synthFlags) checkRoom(app *cli.App, config []byte) error {
 	cfg, err := hf.ParseConfig("config.json", config)
 	if err != nil || f.options.Sparse {
 		return nil
@@ -97,14 +95,6 @@ func (f *synthFlags) checkSpace(app *cli.App, config []byte) error {
 	for _, s := range specs {
 		need += s.DType.Bytes(s.Elements())
 	}
-	parent := filepath.Dir(f.out)
-	free, err := app.FS.Free(parent)
-	if err != nil {
-		return &driver.OutputError{Path: f.out, Err: err}
-	}
-	if free >= need {
-		return nil
-	}
-	return &bundle.Error{Path: parent, Offset: -1, Err: bundle.ErrSpace, Hint: "make room, give --layers, or --sparse",
-		Reason: fmt.Sprintf("%d bytes are needed and %d are free", need, free)}
+	_, err = checkSpace(app.FS, f.out, need, "make room, give --layers, or --sparse")
+	return err
 }

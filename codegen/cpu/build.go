@@ -2,7 +2,10 @@ package cpu
 
 import (
 	"fmt"
+	"math/bits"
+	"slices"
 	"sort"
+	"strconv"
 
 	"moge/codegen"
 	"moge/formats/bundle"
@@ -27,6 +30,7 @@ type builder struct {
 	work     []work
 	index    map[sectionKey]int
 	names    map[string]bool
+	err      error // the first buffer that is too large
 }
 
 // Build lowers a graph to a plan for the CPU. Its inputs, states and outputs become the program's.
@@ -39,7 +43,7 @@ func Build(g *ir.Graph, limits codegen.Limits) (*codegen.Plan, error) {
 		index: map[sectionKey]int{}, names: map[string]bool{},
 	}
 	for _, n := range g.Nodes {
-		if err := b.node(n); err != nil {
+		if err := errors.Join(b.node(n), b.err); err != nil {
 			return nil, fmt.Errorf("%s: %w", n.Site, err)
 		}
 	}
@@ -71,14 +75,35 @@ func (b *builder) newBuffer(v *ir.Value, alias int) int {
 	}
 	step := len(b.program.Steps)
 	b.root = append(b.root, i)
-	b.live = append(b.live, codegen.Interval{First: step, Last: step, Size: b.bytes(v.Type)})
+	b.live = append(b.live, codegen.Interval{First: step, Last: step, Size: b.bytes(v)})
 	return i
 }
 
+// maxBuffer bounds the memory of one buffer, so that sums of many stay inside an int64.
+const maxBuffer = 1 << 46
+
 // bytes is the memory of a buffer when every scalar is at its limit.
-func (b *builder) bytes(t ir.Type) int64 {
+func (b *builder) bytes(v *ir.Value) int64 {
 	env := &shape.Env{shape.T: b.limits.BatchTokens, shape.L: b.limits.LogitsRows}
-	return device.BufferBytes(t.DType, t.Shape.Eval(env))
+	dims := v.Type.Shape.Eval(env)
+	product := uint64(device.RowPitch(v.Type.DType, 1) * 8)
+	for _, d := range dims {
+		high, low := bits.Mul64(product, uint64(d))
+		if d < 0 || high > 0 || low > maxBuffer {
+			b.fail(fmt.Errorf("%v of %v is too large for a buffer at %d tokens and %d rows of logits",
+				v.Type, v.Def.Op, b.limits.BatchTokens, b.limits.LogitsRows))
+			return 0
+		}
+		product = max(1, low)
+	}
+	return device.BufferBytes(v.Type.DType, dims)
+}
+
+// fail keeps the first error of what is no step's.
+func (b *builder) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
 }
 
 // planMemory gives every root its place in the arena and views the place of their root.
@@ -124,11 +149,19 @@ func sortAttrs(attrs []*bundlepb.Attr) {
 	sort.Slice(attrs, func(i, j int) bool { return attrs[i].Name < attrs[j].Name })
 }
 
-// sectionKey finds a section that was asked for before: equal value, layout and type.
+// sectionKey finds a section that was asked for before: equal values, layout and type.
 type sectionKey struct {
-	value  *ir.Value
+	values string // their IDs
 	layout string
 	to     dtype.Type
+}
+
+func keyOf(values []*ir.Value, layout string, to dtype.Type) sectionKey {
+	var ids []byte
+	for _, v := range values {
+		ids = append(strconv.AppendInt(ids, int64(v.ID), 10), ' ')
+	}
+	return sectionKey{string(ids), layout, to}
 }
 
 // addSection appends a section under a unique name and returns its index.
@@ -154,7 +187,7 @@ func (b *builder) rows(name string, v *ir.Value, to dtype.Type) (*bundlepb.Opera
 	if !v.Type.DType.Float() && v.Type.DType != to {
 		return nil, fmt.Errorf("%s is %v, want floats", name, v.Type)
 	}
-	key := sectionKey{v, layoutRow, to}
+	key := keyOf([]*ir.Value{v}, layoutRow, to)
 	i, ok := b.index[key]
 	if !ok {
 		i = b.addSection(name, layoutRow, to, v.Type.Shape.Ints())
@@ -170,7 +203,7 @@ func (b *builder) floatTiles(name string, parts []*ir.Value) (*bundlepb.Operand,
 		return nil, err
 	}
 	m := newMatrices(parts)
-	key := sectionKey{parts[0], layoutTile, m.dtype()}
+	key := keyOf(parts, layoutTile, m.dtype())
 	i, ok := b.index[key]
 	if !ok {
 		i = b.addSection(name, layoutTile, m.dtype(), m.shape())
@@ -182,11 +215,12 @@ func (b *builder) floatTiles(name string, parts []*ir.Value) (*bundlepb.Operand,
 
 // int8Tiles asks for int8 weights with their scales and row sums.
 func (b *builder) int8Tiles(site string, q, s []*ir.Value) ([]*bundlepb.Operand, error) {
-	if err := b.wantConstant(site, append(append([]*ir.Value{}, q...), s...)); err != nil {
+	all := slices.Concat(q, s)
+	if err := b.wantConstant(site, all); err != nil {
 		return nil, err
 	}
 	m := newMatrices(q)
-	key := sectionKey{q[0], layoutTileI8, dtype.I8}
+	key := keyOf(all, layoutTileI8, dtype.I8)
 	i, ok := b.index[key]
 	if !ok {
 		dims := m.shape()

@@ -122,9 +122,20 @@ func readCast(src Source, v *ir.Value, off, n int64, dst []byte) error {
 	}
 	dtype.Encode(v.Type.DType, dst, values)
 	if log, ok := src.(CastLog); ok && v.Type.DType == dtype.F16 && arg.Type.DType.Float() {
-		log.Cast(tensorOf(arg, off), quant.CastF32ToF16(make([]uint16, n), values))
+		report(log, arg, off, values)
 	}
 	return nil
+}
+
+// report tells the log what a cast to f16 does to the values of v from off on, by tensor.
+func report(log CastLog, v *ir.Value, off int64, values []float32) {
+	half := make([]uint16, len(values))
+	for len(values) > 0 {
+		tensor, _, run := trace(v, off)
+		n := min(run, int64(len(values)))
+		log.Cast(tensor, quant.CastF32ToF16(half[:n], values[:n]))
+		off, values = off+n, values[n:]
+	}
 }
 
 // CastLog is a source that wants to know what casts to f16 did to the tensors it supplied.
@@ -210,34 +221,40 @@ func Quantize(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32
 	return nil
 }
 
-// cannotQuantize says which element of the checkpoint kept the row at element off of v from
-// being quantized.
+// cannotQuantize puts the defect that keeps the row at element off of v from being quantized
+// in its place in the checkpoint.
 func cannotQuantize(v *ir.Value, off int64, err error) error {
 	var bad *quant.NonFiniteError
-	if errors.As(err, &bad) {
-		off += int64(bad.Index)
+	if !errors.As(err, &bad) {
+		return fmt.Errorf("tensor %s: %w", tensorOf(v, off), err)
 	}
-	tensor, element := Origin(v, off)
-	return fmt.Errorf("tensor %s cannot be quantized at element %d: %w", tensor, element, err)
+	tensor, element := Origin(v, off+int64(bad.Index))
+	return fmt.Errorf("tensor %s: %w", tensor, &quant.NonFiniteError{Index: int(element), Value: bad.Value})
 }
 
 // Origin finds the checkpoint tensor, and the element of it, that element off of constant v
 // comes from.
 func Origin(v *ir.Value, off int64) (tensor string, element int64) {
+	tensor, element, _ = trace(v, off)
+	return tensor, element
+}
+
+// trace is Origin; run counts the elements from off on that follow each other in both.
+func trace(v *ir.Value, off int64) (tensor string, element, run int64) {
 	switch node := v.Def; node.Op {
 	case ir.OpWeight:
-		return node.Str("name"), off
+		return node.Str("name"), off, Elements(v) - off
 	case ir.OpStack, ir.OpConcat, ir.OpSlice:
-		arg, at, _ := locate(v, off)
-		return Origin(arg, at)
+		arg, at, n := locate(v, off)
+		tensor, element, run = trace(arg, at)
+		return tensor, element, min(run, n)
 	case ir.OpQuantizeWeight:
 		if v.Index == 1 {
-			off *= RowLength(node.Args[0])
+			tensor, element, _ = trace(node.Args[0], off*RowLength(node.Args[0]))
+			return tensor, element, 1
 		}
-		return Origin(node.Args[0], off)
-	default:
-		return Origin(node.Args[0], off)
 	}
+	return trace(v.Def.Args[0], off)
 }
 
 func tensorOf(v *ir.Value, off int64) string {

@@ -31,7 +31,15 @@ func exp(x float64) float64 {
 		sum = float64(sum*r) + c
 	}
 	square := float64(r * r)
-	return math.Ldexp(1+(r+float64(sum*square)), int(k))
+	return scale(1+(r+float64(sum*square)), int(k))
+}
+
+// scale is y·2^k for a y near 1, by a multiplication where 2^k is a normal number.
+func scale(y float64, k int) float64 {
+	if k > -1023 {
+		return y * math.Float64frombits(uint64(k+1023)<<52)
+	}
+	return math.Ldexp(y, k)
 }
 
 // log is the natural logarithm of a finite x >= 1 within a few units in the last place:

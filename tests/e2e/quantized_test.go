@@ -15,14 +15,23 @@ import (
 	"moge/runtime/eval"
 )
 
-func perplexity(t *testing.T, e *engine.Engine) *eval.Perplexity {
+// against measures a scheme beside the float model, once for all tests.
+func against(t *testing.T, scheme string) *eval.Comparison {
 	t.Helper()
-	p, err := eval.MeasurePerplexity(context.Background(), e, windows(t, e), nil)
+	if c := compared[scheme]; c != nil {
+		return c
+	}
+	base := open(t, choice{dir: tiny, scheme: "none", kv: dtype.F32})
+	e := open(t, choice{dir: tiny, scheme: scheme, kv: dtype.F32})
+	c, err := eval.Compare(context.Background(), base, e, windows(t, e), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	compared[scheme] = c
+	return c
 }
+
+var compared = map[string]*eval.Comparison{}
 
 func readJSON(t *testing.T, path string, into any) {
 	t.Helper()
@@ -43,7 +52,7 @@ func TestFloatPerplexityIsTheGoldenOne(t *testing.T) {
 		}
 	}
 	readJSON(t, filepath.Join(tiny, "golden/golden.json"), &want)
-	got := perplexity(t, open(t, choice{dir: tiny, scheme: "none", kv: dtype.F32}))
+	got := against(t, "w8a8-dynamic").Base
 	t.Logf("perplexity %.6f over %d tokens, golden %.6f", got.Perplexity, got.Tokens, want.Perplexity.Float32)
 	if got.Tokens != want.Perplexity.Scored {
 		t.Errorf("%d tokens scored, want %d", got.Tokens, want.Perplexity.Scored)
@@ -54,15 +63,10 @@ func TestFloatPerplexityIsTheGoldenOne(t *testing.T) {
 }
 
 func TestQuantizedPerplexity(t *testing.T) {
-	base := open(t, choice{dir: tiny, scheme: "none", kv: dtype.F32})
 	for _, scheme := range []string{"w8a8-dynamic", "w8a8"} {
 		t.Run(scheme, func(t *testing.T) {
-			e := open(t, choice{dir: tiny, scheme: scheme, kv: dtype.F32})
-			wantInt8Sections(t, e)
-			c, err := eval.Compare(context.Background(), base, e, windows(t, e), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			wantInt8Sections(t, open(t, choice{dir: tiny, scheme: scheme, kv: dtype.F32}))
+			c := against(t, scheme)
 			t.Logf("perplexity %.4f against %.4f (%+.3f %%), KL %.2e, same top-1 %.4f, same experts %.4f",
 				c.Model.Perplexity, c.Base.Perplexity, 100*(c.Model.Perplexity/c.Base.Perplexity-1), c.KL, c.SameTop1, *c.SameExperts)
 			if c.Model.Perplexity > 1.01*c.Base.Perplexity {
@@ -111,7 +115,7 @@ func TestDynamicAgreesWithGolden(t *testing.T) {
 	}
 	_, mean := distance(t, got, g.floats("logits"))
 	same := sameShare(choices(t, e, ids), g.ints("expert_ids"))
-	p := perplexity(t, e)
+	p := against(t, "w8a8-dynamic").Model
 	t.Logf("perplexity %.4f, golden %.4f (%+.4f %%); mean logit difference %.5f; same experts %.5f",
 		p.Perplexity, want.Perplexity, 100*(p.Perplexity/want.Perplexity-1), mean, same)
 	if d := p.Perplexity/want.Perplexity - 1; d > 1e-3 || d < -1e-3 {

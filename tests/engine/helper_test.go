@@ -65,6 +65,11 @@ func weightsOf(r *rand.Rand, g *ir.Graph) named {
 // build compiles a graph whose weights are given and opens the bundle.
 func build(t *testing.T, g *ir.Graph, w named, l codegen.Limits) *bundle.Bundle {
 	t.Helper()
+	return buildIn(t, t.TempDir(), g, w, l)
+}
+
+func buildIn(t testing.TB, dir string, g *ir.Graph, w named, l codegen.Limits) *bundle.Bundle {
+	t.Helper()
 	plan, err := cpu.Build(g, l)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +77,7 @@ func build(t *testing.T, g *ir.Graph, w named, l codegen.Limits) *bundle.Bundle 
 	m := plan.Manifest
 	m.FormatVersion, m.WriterVersion = bundle.FormatVersion, "test"
 	m.Model, m.Provenance = &bundlepb.Model{Name: g.Name}, &bundlepb.Provenance{}
-	out := filepath.Join(t.TempDir(), "test.moge")
+	out := filepath.Join(dir, "test.moge")
 	writer, err := bundle.Create(context.Background(), durable.OS(), bundle.Job{Out: out, Manifest: m}, bundle.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +91,7 @@ func build(t *testing.T, g *ir.Graph, w named, l codegen.Limits) *bundle.Bundle 
 	return open(t, out)
 }
 
-func open(t *testing.T, dir string) *bundle.Bundle {
+func open(t testing.TB, dir string) *bundle.Bundle {
 	t.Helper()
 	b, err := bundle.Open(dir, bundle.OpenOptions{})
 	if err != nil {

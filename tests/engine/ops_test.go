@@ -197,9 +197,9 @@ var opCases = []opCase{
 	pairCase(ir.OpAdd, "plane", cube, plane), pairCase(ir.OpMul, "plane", plane, cube),
 	pairCase(ir.OpAdd, "ints", ints, intRow), pairCase(ir.OpSub, "ints", intRow, ints),
 	pairCase(ir.OpMul, "ints", ints, ints),
-	pairCase(ir.OpDiv, "ints", ints, func(b *graphBuilder, x *ir.Value) *ir.Value {
-		return b.Op1(ir.OpSub, "odd", b.Op1(ir.OpAdd, "odd", ints(b, x), intRow(b, x)), b.Reshape("odd",
-			b.Add(ir.OpIota, "iota", nil, ir.Int("count", 1), ir.Int("step", 1))[0], shape.Make(1, 1)))
+	pairCase(ir.OpDiv, "ints", ints, func(b *graphBuilder, _ *ir.Value) *ir.Value {
+		i := b.Add(ir.OpIota, "iota", nil, ir.Int("count", 3), ir.Int("step", 2))[0]
+		return b.Reshape("iota", b.Slice("iota", i, 0, 1, 3), shape.Make(1, 2))
 	}),
 	unary(ir.OpMaxLast, 0), unary(ir.OpArgMaxLast, 0), unary(ir.OpSumLast, 0), unary(ir.OpTopK, 0, ir.Int("k", 9)),
 	unary(ir.OpSoftmax, 2+2+1+width/16+4), unary(ir.OpSiLU, 2+2), unary(ir.OpSwiGLU, 2+2+1),
