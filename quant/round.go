@@ -43,6 +43,7 @@ type NonFiniteError struct {
 	Value float32
 }
 
+// Error names the element and its value.
 func (e *NonFiniteError) Error() string {
 	return fmt.Sprintf("element %d is %v; only finite values can be quantized", e.Index, e.Value)
 }

@@ -94,7 +94,7 @@ func (f *compileFlags) compile(ctx context.Context, app *cli.App, m *driver.Mode
 		return interrupted(f.out)
 	}
 	if err != nil {
-		return inputError(err)
+		return explain(m, err)
 	}
 	return f.report(app, f.summary(compileSchema, m, summary), *f.json)
 }
@@ -105,7 +105,7 @@ func (f *compileFlags) plan(ctx context.Context, app *cli.App, m *driver.Model) 
 	app.Term.Done()
 	f.reportTimes(app)
 	if err != nil {
-		return inputError(err)
+		return explain(m, err)
 	}
 	r := f.summary(compileSchema, m, p.Summary())
 	r.DryRun, r.OutputBytes = true, r.RunTime.Weights

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"moge/cmd/internal/exit"
 	"moge/cmd/internal/term"
 	"moge/codegen/driver"
+	"moge/codegen/weights"
 	"moge/ir"
 	"moge/ir/dtype"
 	"moge/passes"
@@ -143,6 +145,17 @@ func (f *jobFlags) checkOverrides(m *driver.Model) error {
 	}
 	_, _, err := passes.Compile(m.Graph, opt)
 	return err
+}
+
+// explain adds the file to an error that names a tensor only.
+func explain(m *driver.Model, err error) error {
+	var bad *weights.NonFiniteError
+	if errors.As(err, &bad) && m.Tensors != nil {
+		if t, ok := m.Tensors.Tensor(bad.Tensor); ok {
+			err = fmt.Errorf("%s: %w", filepath.Join(m.Dir, t.Shard), err)
+		}
+	}
+	return inputError(err)
 }
 
 // reportTimes writes how long the passes took.

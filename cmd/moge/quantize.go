@@ -10,6 +10,7 @@ import (
 	"moge/cmd/internal/cli"
 	"moge/cmd/internal/exit"
 	"moge/codegen/driver"
+	"moge/ir/dtype"
 )
 
 type quantizeFlags struct {
@@ -32,7 +33,7 @@ func newQuantize(app *cli.App) *cobra.Command {
 		Args: cli.Args("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), app, args[0]) },
 	}
-	f.settings.Target = "cpu"
+	f.settings.Target, f.settings.Passes.KV = "cpu", dtype.F16 // what compile takes by default
 	f.add(cmd)
 	f.json = cli.JSONFlag(cmd, quantizeSchema)
 	must(cmd.MarkFlagRequired("output"))
@@ -60,7 +61,7 @@ func (f *quantizeFlags) run(ctx context.Context, app *cli.App, dir string) error
 		return exit.With(exit.Interrupted, errors.New("interrupted, nothing was written"))
 	}
 	if err != nil {
-		return inputError(err)
+		return explain(m, err)
 	}
 	return f.report(app, f.summary(quantizeSchema, m, summary), *f.json)
 }

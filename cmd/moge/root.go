@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"moge/cmd/internal/cli"
@@ -18,10 +20,23 @@ func newRoot(app *cli.App) *cobra.Command {
 		Use: "moge", Short: "Compile and run mixture-of-experts language models", Long: rootLong,
 		Example: "  moge demo\n  moge compile checkpoint --scheme w8a8-dynamic -o model.moge\n" +
 			"  moge run model.moge -p \"Once upon a time\"",
+		Args: noCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SuggestionsMinimumDistance: 2,
 	}
 	root.AddCommand(
 		newInspect(app), newConvert(app), newQuantize(app), newCompile(app), newVerify(app),
 		newRun(app), newEval(app), newBench(app), newTokenize(app), newSynth(app), newDemo(app), newVersion(app),
 	)
 	return root
+}
+
+// noCommand refuses what is not the name of a command.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("unknown command %q, did you mean %s?", args[0], near[0])
+	}
+	return fmt.Errorf("unknown command %q", args[0])
 }

@@ -26,8 +26,8 @@ type tokenLine struct {
 }
 
 const tokenizeLong = `Tokenize reads lines of text from standard input and writes one JSON object a line,
-{"text":...,"ids":[...]}. Ids are those of sentencepiece: no beginning-of-sequence is added, and
-the spelling of a control token is ordinary text. DIR is a checkpoint or a bundle.
+{"text":...,"ids":[...]}. Ids are those of sentencepiece: no beginning of sequence is added, and
+the spelling of a control token such as <s> is ordinary text. DIR is a checkpoint or a bundle.
 
 With --decode it reads such objects, of which only ids counts, and writes them with the text
 that the ids decode to: its output has the form of its input.`

@@ -30,7 +30,6 @@ type builder struct {
 	work     []work
 	index    map[sectionKey]int
 	names    map[string]bool
-	err      error // the first buffer that is too large
 }
 
 // Build lowers a graph to a plan for the CPU. Its inputs, states and outputs become the program's.
@@ -43,7 +42,7 @@ func Build(g *ir.Graph, limits codegen.Limits) (*codegen.Plan, error) {
 		index: map[sectionKey]int{}, names: map[string]bool{},
 	}
 	for _, n := range g.Nodes {
-		if err := errors.Join(b.node(n), b.err); err != nil {
+		if err := b.node(n); err != nil {
 			return nil, fmt.Errorf("%s: %w", n.Site, err)
 		}
 	}
@@ -75,35 +74,36 @@ func (b *builder) newBuffer(v *ir.Value, alias int) int {
 	}
 	step := len(b.program.Steps)
 	b.root = append(b.root, i)
-	b.live = append(b.live, codegen.Interval{First: step, Last: step, Size: b.bytes(v)})
+	b.live = append(b.live, codegen.Interval{First: step, Last: step, Size: b.bytes(v.Type)})
 	return i
 }
 
-// maxBuffer bounds the memory of one buffer, so that sums of many stay inside an int64.
-const maxBuffer = 1 << 46
-
 // bytes is the memory of a buffer when every scalar is at its limit.
-func (b *builder) bytes(v *ir.Value) int64 {
+func (b *builder) bytes(t ir.Type) int64 {
 	env := &shape.Env{shape.T: b.limits.BatchTokens, shape.L: b.limits.LogitsRows}
-	dims := v.Type.Shape.Eval(env)
-	product := uint64(device.RowPitch(v.Type.DType, 1) * 8)
-	for _, d := range dims {
-		high, low := bits.Mul64(product, uint64(d))
-		if d < 0 || high > 0 || low > maxBuffer {
-			b.fail(fmt.Errorf("%v of %v is too large for a buffer at %d tokens and %d rows of logits",
-				v.Type, v.Def.Op, b.limits.BatchTokens, b.limits.LogitsRows))
-			return 0
-		}
-		product = max(1, low)
-	}
-	return device.BufferBytes(v.Type.DType, dims)
+	return device.BufferBytes(t.DType, t.Shape.Eval(env))
 }
 
-// fail keeps the first error of what is no step's.
-func (b *builder) fail(err error) {
-	if b.err == nil {
-		b.err = err
+// maxElements bounds a buffer, so that the bytes of many stay inside an int64.
+const maxElements = 1 << 40
+
+// wantSize refuses results that no machine could hold, before their sizes are computed with.
+func (b *builder) wantSize(n *ir.Node) error {
+	scalars := shape.Env{shape.T: b.limits.BatchTokens, shape.L: b.limits.LogitsRows}
+	for _, r := range n.Results {
+		count := uint64(1)
+		for _, d := range r.Type.Shape {
+			for _, factor := range []int64{d.Coef, max(1, scalars[d.Scalar])} {
+				high, low := bits.Mul64(max(1, count), uint64(factor))
+				if high > 0 || low > maxElements {
+					return fmt.Errorf("%v is too large at %d tokens and %d rows of logits",
+						r.Type, b.limits.BatchTokens, b.limits.LogitsRows)
+				}
+				count = low
+			}
+		}
 	}
+	return nil
 }
 
 // planMemory gives every root its place in the arena and views the place of their root.

@@ -7,6 +7,7 @@ import (
 	"moge/ir"
 	"moge/ir/dtype"
 	"moge/ir/shape"
+	"moge/runtime/device"
 )
 
 // role says how a step reads an argument of a node.
@@ -67,16 +68,18 @@ func (b *builder) node(n *ir.Node) error {
 	if b.constant[n.Results[0].ID] {
 		return nil
 	}
+	if err := b.wantSize(n); err != nil {
+		return err
+	}
 	switch n.Op {
 	case ir.OpInput:
-		b.port(&b.program.Inputs, n.Str("name"), b.newBuffer(n.Result(), -1))
+		b.input(n)
 		return nil
 	case ir.OpState:
 		b.newState(n)
 		return nil
 	case ir.OpReshape, ir.OpObserve:
-		b.newBuffer(n.Result(), b.buffer[n.Args[0].ID])
-		return nil
+		return b.view(n)
 	case ir.OpGroupedLinear:
 		return b.grouped(n, bundlepb.OpCode_GROUPED_LINEAR)
 	case ir.OpQLinear, ir.OpQGroupedLinear, ir.OpW8Linear, ir.OpW8GroupedLinear:
@@ -112,10 +115,56 @@ func (b *builder) argument(n *ir.Node, a *ir.Value, low lowering, i int) (*bundl
 	case vector:
 		return b.rows(n.Site+"."+name, a, dtype.F32)
 	}
-	if b.constant[a.ID] {
-		return b.rows(n.Site+"."+name, a, dtype.F32)
+	return b.tensor(n.Site+"."+name, a)
+}
+
+// tensor is the operand of a value that a step reads: its buffer, or a section when it is
+// constant.
+func (b *builder) tensor(name string, v *ir.Value) (*bundlepb.Operand, error) {
+	if b.constant[v.ID] {
+		return b.rows(name, v, dtype.F32)
 	}
-	return b.read(a), nil
+	return b.read(v), nil
+}
+
+// tensors are the operands of the first arguments of a node.
+func (b *builder) tensors(n *ir.Node, count int) ([]*bundlepb.Operand, error) {
+	var args []*bundlepb.Operand
+	for _, a := range n.Args[:count] {
+		operand, err := b.tensor(n.Site+".constant", a)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, operand)
+	}
+	return args, nil
+}
+
+// input makes a buffer that is written before the first step, wherever its node stands.
+func (b *builder) input(n *ir.Node) {
+	i := b.newBuffer(n.Result(), -1)
+	b.live[i].First = 0
+	b.port(&b.program.Inputs, n.Str("name"), i)
+}
+
+// view gives the result of a node the memory of its argument.
+func (b *builder) view(n *ir.Node) error {
+	from, to := n.Args[0].Type, n.Result().Type
+	if b.constant[n.Args[0].ID] {
+		return fmt.Errorf("the CPU engine has no kernel for %s of a constant", n.Op)
+	}
+	if padded := device.RowPitch(from.DType, 1) > 1; padded && lastDim(from) != lastDim(to) {
+		return fmt.Errorf("the CPU engine cannot view %v as %v: its rows are padded", from, to)
+	}
+	b.newBuffer(n.Result(), b.buffer[n.Args[0].ID])
+	return nil
+}
+
+func lastDim(t ir.Type) shape.Dim {
+	if len(t.Shape) == 0 {
+		return shape.Fixed(1)
+	}
+	return t.Shape[len(t.Shape)-1]
 }
 
 // read is the operand of a buffer, which stays live to the step about to be added.
@@ -149,7 +198,11 @@ func (b *builder) grouped(n *ir.Node, op bundlepb.OpCode) error {
 	if err != nil {
 		return err
 	}
-	return b.step(n, op, []*bundlepb.Operand{b.read(n.Args[0]), b.read(n.Args[1]), w})
+	args, err := b.tensors(n, 2)
+	if err != nil {
+		return err
+	}
+	return b.step(n, op, append(args, w))
 }
 
 // quantizedForms tell, for ops on int8 weights, how many arguments come before the weights,
@@ -173,9 +226,9 @@ func (b *builder) quantized(n *ir.Node) error {
 	if form.experts {
 		count = (len(n.Args) - form.before) / 2
 	}
-	var args []*bundlepb.Operand
-	for _, a := range n.Args[:form.before] {
-		args = append(args, b.read(a))
+	args, err := b.tensors(n, form.before)
+	if err != nil {
+		return err
 	}
 	after := form.before + 2*count
 	weight, err := b.int8Tiles(n.Site, n.Args[form.before:form.before+count], n.Args[form.before+count:after])

@@ -70,6 +70,10 @@ func checkLimits(l codegen.Limits, context int64) error {
 	if l.Seqs > l.BatchTokens {
 		return &UsageError{fmt.Sprintf("--max-seqs %d is more than --max-batch-tokens %d", l.Seqs, l.BatchTokens)}
 	}
+	if l.LogitsRows < 1 || l.LogitsRows > l.BatchTokens {
+		return &UsageError{fmt.Sprintf("logits of %d rows: there must be 1 to --max-batch-tokens %d of them",
+			l.LogitsRows, l.BatchTokens)}
+	}
 	if l.Context > context {
 		return &UsageError{fmt.Sprintf("--context %d is more than the %d positions the model was made for", l.Context, context)}
 	}

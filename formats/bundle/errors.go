@@ -38,6 +38,7 @@ type Error struct {
 	Err error
 }
 
+// Error is one line: where, what is wrong, what to do next.
 func (e *Error) Error() string {
 	text := e.Reason
 	if e.Offset >= 0 {

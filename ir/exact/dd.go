@@ -32,8 +32,6 @@ func ratio(a, b float64) dd {
 	return dd{q, math.FMA(-q, b, a) / b}
 }
 
-func (a dd) negated() dd { return dd{-a.hi, -a.lo} }
-
 // plus is a + b within 2^-104 (|a| + |b|).
 func (a dd) plus(b dd) dd {
 	s := twoSum(a.hi, b.hi)

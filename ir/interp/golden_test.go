@@ -81,9 +81,9 @@ type pangu struct {
 	Theta   float32 `json:"rope_theta"`
 	Eps     float32 `json:"rms_norm_eps"`
 
-	b                           *ir.Builder
-	positions, sequences, order *ir.Value
-	rope                        []*ir.Value
+	b                    *ir.Builder
+	positions, sequences *ir.Value
+	rope                 []*ir.Value
 }
 
 func (p *pangu) weight(name string, dims ...int64) *ir.Value {

@@ -96,7 +96,8 @@ func concatOf[E element](b *binder) func(*machine) error {
 		put += p.indices
 		parts = append(parts, p)
 	}
-	b.want(put == to.length, "the arguments have %d indices along axis %d, the result %d", put, axis, to.length)
+	b.want(put == to.length, "the arguments have %d indices along axis %d, the result %d",
+		put, axis, to.length)
 	return func(m *machine) error {
 		for i := range parts {
 			parts[i].run(m, y.data)

@@ -79,7 +79,8 @@ func (r *runner) check(b device.Batch) error {
 	case n > l.BatchTokens:
 		return fmt.Errorf("a step of %d tokens, at most %d are allowed", n, l.BatchTokens)
 	case len(b.Positions) != n || len(b.Sequences) != n:
-		return fmt.Errorf("%d tokens with %d positions and %d sequences", n, len(b.Positions), len(b.Sequences))
+		return fmt.Errorf("%d tokens with %d positions and %d sequences",
+			n, len(b.Positions), len(b.Sequences))
 	case len(b.Rows) > l.LogitsRows:
 		return fmt.Errorf("logits of %d rows wanted, at most %d are allowed", len(b.Rows), l.LogitsRows)
 	}
@@ -107,7 +108,8 @@ func (r *runner) checkTokens(b device.Batch) error {
 			want = r.cache.length(int(seq))
 		}
 		if int(b.Positions[t]) != want {
-			return fmt.Errorf("token %d is at position %d of sequence %d, want %d", t, b.Positions[t], seq, want)
+			return fmt.Errorf("token %d is at position %d of sequence %d, want %d",
+				t, b.Positions[t], seq, want)
 		}
 		if want >= r.limits.Context {
 			return &kv.ContextError{Seq: int(seq), Len: want + 1, Context: r.limits.Context}

@@ -23,10 +23,12 @@ func (Device) Name() string { return "cpu" }
 func (Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.Runner, error) {
 	programs := b.Manifest().Programs
 	if program < 0 || program >= len(programs) {
-		return nil, fmt.Errorf("%s: there is no program %d, the bundle has %d", b.Dir(), program, len(programs))
+		return nil, fmt.Errorf("%s: there is no program %d, the bundle has %d",
+			b.Dir(), program, len(programs))
 	}
 	if ranks := len(b.Manifest().Ranks); ranks != 1 {
-		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; the cpu device runs those of one", b.Dir(), ranks)
+		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; the cpu device runs those of one",
+			b.Dir(), ranks)
 	}
 	rank, err := b.Rank(0)
 	if err != nil {

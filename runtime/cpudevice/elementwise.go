@@ -19,20 +19,25 @@ func each[E element](op func(a, b E) E) pairs[E] {
 	}
 }
 
+func total[E element](a, b E) E      { return a + b }
+func difference[E element](a, b E) E { return a - b }
+func product[E element](a, b E) E    { return a * b }
+func quotient[E element](a, b E) E   { return a / b }
+
 func bindAdd(b *binder) func(*machine) error {
-	return pairwise(b, kernels.AddF32, each(func(a, b int32) int32 { return a + b }))
+	return pairwise(b, kernels.AddF32, each(total[int32]))
 }
 
 func bindSub(b *binder) func(*machine) error {
-	return pairwise(b, each(func(a, b float32) float32 { return a - b }), each(func(a, b int32) int32 { return a - b }))
+	return pairwise(b, each(difference[float32]), each(difference[int32]))
 }
 
 func bindMul(b *binder) func(*machine) error {
-	return pairwise(b, kernels.MulF32, each(func(a, b int32) int32 { return a * b }))
+	return pairwise(b, kernels.MulF32, each(product[int32]))
 }
 
 func bindDiv(b *binder) func(*machine) error {
-	run := pairwise(b, each(func(a, b float32) float32 { return a / b }), each(func(a, b int32) int32 { return a / b }))
+	run := pairwise(b, each(quotient[float32]), each(quotient[int32]))
 	if b.resultType() != dtype.I32 {
 		return run
 	}

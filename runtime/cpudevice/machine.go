@@ -40,7 +40,10 @@ type needs struct {
 }
 
 func (l *loader) newScratch() scratch {
-	s := scratch{sums: make([]int32, rowBlock*tileBlock*tileRows), tile: make([]float32, rowBlock*tileRows)}
+	s := scratch{
+		sums: make([]int32, rowBlock*tileBlock*tileRows),
+		tile: make([]float32, rowBlock*tileRows),
+	}
 	if l.cache != nil {
 		s.scores = make([]float32, l.cache.Config().PageTokens)
 		s.tops, s.totals = make([]float32, l.need.group), make([]float32, l.need.group)

@@ -50,7 +50,9 @@ func bindRopeTable(b *binder) func(*machine) error {
 		if err := checkIndices("position", at, math.MaxInt32); err != nil {
 			return err
 		}
-		return m.each(len(at), 64*int(half), func(t int) { ropeRow(cos.row(t), sin.row(t), at[t], frequency) })
+		return m.each(len(at), 64*int(half), func(t int) {
+			ropeRow(cos.row(t), sin.row(t), at[t], frequency)
+		})
 	}
 }
 
@@ -94,7 +96,9 @@ func bindRotary(b *binder) func(*machine) error {
 func bindQuantizeDynamic(b *binder) func(*machine) error {
 	x, q, s := quantizeOperands(b)
 	return func(m *machine) error {
-		return m.each(x.count(m), 4*x.width, func(r int) { s.data[r] = kernels.QuantizeRow(q.row(r), x.row(r)) })
+		return m.each(x.count(m), 4*x.width, func(r int) {
+			s.data[r] = kernels.QuantizeRow(q.row(r), x.row(r))
+		})
 	}
 }
 

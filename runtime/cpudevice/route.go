@@ -22,7 +22,7 @@ func bindMoEGate(b *binder) func(*machine) error {
 	b.wantShape("result 1", ids.shape, want)
 	logits := b.temporary(shape.Shape{x.shape[0], shape.Fixed(int64(w.n))})
 	f := newFloatLinear(b, x, logits, w)
-	scale := ones(w.n)
+	var scale []float32
 	if len(b.step.Args) == 3 {
 		scale = b.vector(2, w.n)
 	}
@@ -31,16 +31,10 @@ func bindMoEGate(b *binder) func(*machine) error {
 		if err := f.dense(m); err != nil {
 			return err
 		}
-		return m.each(x.count(m), 32*w.n, func(t int) { gate(weights.row(t), ids.row(t), f.y.row(t), scale) })
+		return m.each(x.count(m), 32*w.n, func(t int) {
+			gate(weights.row(t), ids.row(t), f.y.row(t), scale)
+		})
 	}
-}
-
-func ones(n int) []float32 {
-	s := make([]float32, n)
-	for i := range s {
-		s[i] = 1
-	}
-	return s
 }
 
 // temporary is a tensor in memory that lasts for one step; its data is machine.shared.
@@ -55,13 +49,16 @@ func (b *binder) temporary(s shape.Shape) tensor[float32] {
 	return newTensor[float32](nil, s, dtype.F32)
 }
 
-// gate chooses from the logits of one token, which become probabilities.
+// gate chooses from the logits of one token, which become probabilities; scale may be nil.
 func gate(weights []float32, ids []int32, p, scale []float32) {
 	kernels.Softmax(p)
 	size := len(p) / len(ids)
 	for g := range ids {
 		e := g*size + argMax(p[g*size:(g+1)*size])
-		ids[g], weights[g] = int32(e), p[e]*scale[e]
+		ids[g], weights[g] = int32(e), p[e]
+		if scale != nil {
+			weights[g] *= scale[e]
+		}
 	}
 }
 

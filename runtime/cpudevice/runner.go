@@ -134,7 +134,10 @@ func (r *runner) explain(err error) error {
 	}
 	return &bundle.Error{
 		Path:   filepath.Join(r.bundle.Dir(), filepath.FromSlash(bundle.RankFile(0))),
-		Offset: -1, Reason: mapped.ErrFault.Error(), Hint: "copy the bundle again or compile it anew", Err: err,
+		Offset: -1,
+		Reason: mapped.ErrFault.Error(),
+		Hint:   "copy the bundle again or compile it anew",
+		Err:    err,
 	}
 }
 
@@ -158,8 +161,13 @@ func output[E element](r *runner, name string) ([]E, error) {
 	return t.flat(&r.machine), nil
 }
 
-// Length is how many positions of a sequence the cache holds.
-func (r *runner) Length(sequence int) int { return r.cache.length(sequence) }
+// Length is how many positions of a sequence the cache holds; 0 if there is no such sequence.
+func (r *runner) Length(sequence int) int {
+	if sequence < 0 || sequence >= r.limits.Seqs {
+		return 0
+	}
+	return r.cache.length(sequence)
+}
 
 // Truncate shortens a sequence to the given number of positions.
 func (r *runner) Truncate(sequence, length int) error {

@@ -17,7 +17,6 @@ type weight struct {
 	data          []byte
 	experts, n, k int
 	tiles         int // of one expert
-	span          int // tiles that a task takes
 }
 
 // weightArg is argument i: float weights as tiles, or int8 ones. A weight without experts
@@ -29,16 +28,19 @@ func (b *binder) weightArg(i int, grouped, int8s bool) *weight {
 		dims = append([]int64{1}, dims...)
 	}
 	d := bundle.DType(s.GetDtype())
-	ok := len(dims) == 3 && (grouped || dims[0] == 1) && d.Float() != int8s && (d == dtype.I8) == int8s &&
-		s.Layout == map[bool]string{false: "tile16", true: "tile16x4"}[int8s] && dims[1] < 1<<31 && dims[2] < 1<<31
-	if !ok || int8s && dims[2] > maxDepthI8 {
+	layout, depth, accepted := "tile16", int64(1<<31), d.Float()
+	if int8s {
+		layout, depth, accepted = "tile16x4", maxDepthI8, d == dtype.I8
+	}
+	fits := len(dims) == 3 && (grouped || dims[0] == 1) && dims[2] <= depth
+	if !fits || !accepted || s.Layout != layout {
 		b.fail("argument %d is not a weight in tiles of the right type", i)
-		return &weight{experts: 1, tiles: 1, span: 1}
+		return &weight{experts: 1, tiles: 1}
 	}
 	w := &weight{dtype: d, data: data, experts: int(dims[0]), n: int(dims[1]), k: int(dims[2])}
 	w.tiles = kernels.Tiles(w.n)
-	w.span = max(1, min(tileBlock, w.tiles/16))
-	b.want(len(data) == w.experts*kernels.MatrixBytes(d, w.n, w.k), "argument %d has %d bytes", i, len(data))
+	size := w.experts * kernels.MatrixBytes(d, w.n, w.k)
+	b.want(len(data) == size, "argument %d has %d bytes, want %d", i, len(data), size)
 	return w
 }
 
@@ -52,7 +54,8 @@ func whole(rows int) []group { return []group{{0, 0, rows}} }
 func groups(offsets []int32, rows int) ([]group, error) {
 	last := len(offsets) - 1
 	if offsets[0] != 0 || int(offsets[last]) != rows {
-		return nil, fmt.Errorf("the offsets go from %d to %d over %d rows", offsets[0], offsets[last], rows)
+		return nil, fmt.Errorf("the offsets go from %d to %d over %d rows",
+			offsets[0], offsets[last], rows)
 	}
 	var out []group
 	for e := range last {
@@ -81,13 +84,15 @@ func (w *weight) columns(p part) (lo, hi int) {
 // run calls fn for every part: a task is some tiles of one expert, which stay in the cache
 // while blocks of rows go by.
 func (w *weight) run(m *machine, all []group, fn func(s *scratch, p part)) error {
-	blocks, rows := (w.tiles+w.span-1)/w.span, 0
+	rows := 0
 	for _, g := range all {
 		rows += g.rows
 	}
+	span := max(1, min(tileBlock, len(all)*w.tiles/(4*len(m.worker))))
+	blocks := (w.tiles + span - 1) / span
 	return m.tasks(len(all)*blocks, rows*w.n*w.k, func(s *scratch, task int) {
-		g, tile := all[task/blocks], task%blocks*w.span
-		p := part{expert: g.expert, tile: tile, tiles: min(w.span, w.tiles-tile)}
+		g, tile := all[task/blocks], task%blocks*span
+		p := part{expert: g.expert, tile: tile, tiles: min(span, w.tiles-tile)}
 		for p.row = g.row; p.row < g.row+g.rows; p.row += rowBlock {
 			p.rows = min(rowBlock, g.row+g.rows-p.row)
 			fn(s, p)
@@ -111,7 +116,12 @@ func (w *weight) multiplier() multiplier {
 	return multiply(kernels.MatMulW8, kernels.Int8s(w.data), stored, w.k)
 }
 
-func multiply[W any](kernel func([]float32, int, []float32, int, int, []W, int, int), w []W, tile, k int) multiplier {
+// matMul is a kernel such as kernels.MatMulF32.
+type matMul[W any] func(dst []float32, dstStride int, x []float32, xStride, rows int,
+	w []W, tiles, k int)
+
+// multiply binds a kernel to weights w whose tiles have tile elements.
+func multiply[W any](kernel matMul[W], w []W, tile, k int) multiplier {
 	return func(dst []float32, dstStride int, x []float32, xStride, rows, at, tiles int) {
 		kernel(dst, dstStride, x, xStride, rows, w[at*tile:(at+tiles)*tile], tiles, k)
 	}

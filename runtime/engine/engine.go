@@ -83,7 +83,7 @@ func (e *Engine) open(ctx context.Context, opt Options) error {
 func (e *Engine) openTokenizer() error {
 	t, err := tokenizer.FromFiles(func(name string) ([]byte, error) {
 		path := tokenizerFolder + name
-		if !slices.ContainsFunc(e.bundle.Manifest().Files, func(f *bundlepb.File) bool { return f.Path == path }) {
+		if !e.hasFile(path) {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 		}
 		return e.bundle.File(path)
@@ -100,6 +100,12 @@ func (e *Engine) openTokenizer() error {
 	}
 	e.tokenizer = t
 	return nil
+}
+
+func (e *Engine) hasFile(path string) bool {
+	return slices.ContainsFunc(e.bundle.Manifest().Files, func(f *bundlepb.File) bool {
+		return f.Path == path
+	})
 }
 
 // Tokenizer is that of the bundle; without one the error wraps tokenizer.ErrNoTokenizer.

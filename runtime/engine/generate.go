@@ -16,11 +16,11 @@ type Reason string
 
 // The reasons, in JSON as written here.
 const (
-	EOS       Reason = "eos"       // the model ended the text
-	Stop      Reason = "stop"      // a stop string or stop id came
-	Length    Reason = "length"    // MaxTokens were made
-	Context   Reason = "context"   // the context is full
-	Cancelled Reason = "cancelled" // the context of the call ended
+	ReasonEOS       Reason = "eos"       // the model ended the text
+	ReasonStop      Reason = "stop"      // a stop string or stop id came
+	ReasonLength    Reason = "length"    // MaxTokens were made
+	ReasonContext   Reason = "context"   // the context is full
+	ReasonCancelled Reason = "cancelled" // the context of the call ended
 )
 
 // GenerateOptions say how to go on from a prompt. The zero value decodes greedily until the
@@ -52,8 +52,9 @@ type Result struct {
 }
 
 // Generate continues a prompt token by token. A prompt that does not fit is a *ContextError.
-// When ctx ends, the result is what there is so far, with reason Cancelled and no error.
-func (e *Engine) Generate(ctx context.Context, prompt []int32, opt GenerateOptions) (*Result, error) {
+// When ctx ends, the result is what there is so far, with ReasonCancelled and no error.
+func (e *Engine) Generate(ctx context.Context, prompt []int32, opt GenerateOptions) (
+	*Result, error) {
 	g, err := e.newGeneration(prompt, opt)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (e *Engine) Generate(ctx context.Context, prompt []int32, opt GenerateOptio
 		g.result.DecodeTime = time.Since(start)
 	}
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		g.result.Reason, err = Cancelled, nil
+		g.result.Reason, err = ReasonCancelled, nil
 	}
 	g.finish()
 	return &g.result, err
@@ -131,22 +132,22 @@ func (g *generation) decode(ctx context.Context, logits []float32) error {
 func (g *generation) take(id int32) Reason {
 	switch {
 	case slices.Contains(g.eos, id):
-		return EOS
+		return ReasonEOS
 	case slices.Contains(g.opt.StopIDs, id):
-		return Stop
+		return ReasonStop
 	}
 	g.result.Tokens = append(g.result.Tokens, id)
 	if g.opt.OnToken != nil {
 		g.opt.OnToken(id)
 	}
 	if g.stream != nil && g.show(g.filter.push(g.stream.Push(id))) {
-		return Stop
+		return ReasonStop
 	}
 	switch {
 	case len(g.result.Tokens) == g.opt.MaxTokens:
-		return Length
+		return ReasonLength
 	case g.sequence.Len() == g.engine.Limits().Context:
-		return Context
+		return ReasonContext
 	}
 	return ""
 }
@@ -166,7 +167,7 @@ func (g *generation) show(text string, stopped bool) bool {
 func (g *generation) finish() {
 	if g.stream != nil && !g.filter.stopped {
 		if g.show(g.filter.push(g.stream.Flush())) {
-			g.result.Reason = Stop
+			g.result.Reason = ReasonStop
 		}
 		g.show(g.filter.rest(), false)
 	}

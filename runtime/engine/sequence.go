@@ -43,20 +43,27 @@ func (s *Sequence) Free() {
 }
 
 // Slot is the sequence's number in a batch.
-func (s *Sequence) Slot() int { return s.slot }
+func (s *Sequence) Slot() int {
+	if s.slot < 0 {
+		panic("BUG: use of a sequence that was freed")
+	}
+	return s.slot
+}
 
 // Len is how many positions the sequence has.
 func (s *Sequence) Len() int {
+	slot := s.Slot()
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
-	return s.engine.runner.Length(s.slot)
+	return s.engine.runner.Length(slot)
 }
 
 // Truncate forgets the positions from length on.
 func (s *Sequence) Truncate(length int) error {
+	slot := s.Slot()
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
-	return s.engine.runner.Truncate(s.slot, length)
+	return s.engine.runner.Truncate(slot, length)
 }
 
 // Feed appends tokens, in steps of as many as the plan allows, and returns the logits

@@ -32,12 +32,14 @@ type LayerShare struct {
 }
 
 // Compare scores windows as MeasurePerplexity does, with both models step by step.
-func Compare(ctx context.Context, base, model *engine.Engine, windows [][]int32, progress Progress) (*Comparison, error) {
+func Compare(ctx context.Context, base, model *engine.Engine, windows [][]int32,
+	progress Progress) (*Comparison, error) {
 	s, err := newScoring(windows, progress, base, model)
 	if err != nil {
 		return nil, err
 	}
-	c := &comparing{scoring: s, base: newWalker(base), model: newWalker(model), layers: expertLayers(base, model)}
+	c := &comparing{scoring: s, base: newWalker(base), model: newWalker(model)}
+	c.layers = expertLayers(base, model)
 	c.same, c.choices = make([]int, len(c.layers)), make([]int, len(c.layers))
 	defer c.base.close()
 	defer c.model.close()
@@ -121,7 +123,7 @@ func (c *comparing) add(a, b outcome, targets []int32) error {
 		if err != nil {
 			return err
 		}
-		c.losses[i] += sum(losses)
+		add(&c.losses[i], losses)
 	}
 	vocab := len(a.logits) / len(targets)
 	kl, top1 := make([]float64, len(targets)), make([]bool, len(targets))
@@ -129,7 +131,7 @@ func (c *comparing) add(a, b outcome, targets []int32) error {
 		p, q := a.logits[r*vocab:(r+1)*vocab], b.logits[r*vocab:(r+1)*vocab]
 		kl[r], top1[r] = sample.KL(p, q), largest(p) == largest(q)
 	})
-	c.kl += sum(kl)
+	add(&c.kl, kl)
 	for _, same := range top1 {
 		if same {
 			c.top1++

@@ -42,7 +42,8 @@ func TextWindows(e *engine.Engine, text string, size int) ([][]int32, error) {
 
 // MeasurePerplexity scores each window alone from position 0; its first token, which nothing
 // predicts, is not scored. The result is exp of the mean loss over all scored tokens.
-func MeasurePerplexity(ctx context.Context, e *engine.Engine, windows [][]int32, progress Progress) (*Perplexity, error) {
+func MeasurePerplexity(ctx context.Context, e *engine.Engine, windows [][]int32,
+	progress Progress) (*Perplexity, error) {
 	s, err := newScoring(windows, progress, e)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func MeasurePerplexity(ctx context.Context, e *engine.Engine, windows [][]int32,
 		if err != nil {
 			return nil, err
 		}
-		loss += sum(losses)
+		add(&loss, losses)
 		s.advance(pieces)
 	}
 	return s.perplexity(loss), nil
@@ -116,7 +117,9 @@ func lossesOf(logits []float32, targets []int32) ([]float64, error) {
 		}
 	}
 	out := make([]float64, len(targets))
-	eachRow(len(targets), func(r int) { out[r] = -sample.LogProb(logits[r*vocab:(r+1)*vocab], targets[r]) })
+	eachRow(len(targets), func(r int) {
+		out[r] = -sample.LogProb(logits[r*vocab:(r+1)*vocab], targets[r])
+	})
 	return out, nil
 }
 
@@ -129,13 +132,14 @@ func (s *scoring) advance(pieces []piece) {
 
 func (s *scoring) perplexity(loss float64) *Perplexity {
 	mean := loss / float64(s.total)
-	return &Perplexity{Perplexity: math.Exp(mean), Loss: mean, Tokens: s.total, Windows: len(s.windows)}
+	return &Perplexity{
+		Perplexity: math.Exp(mean), Loss: mean, Tokens: s.total, Windows: len(s.windows),
+	}
 }
 
-func sum(values []float64) float64 {
-	total := 0.0
+// add goes value by value, so that the total does not depend on how values come in steps.
+func add(total *float64, values []float64) {
 	for _, v := range values {
-		total += v
+		*total += v
 	}
-	return total
 }

@@ -9,6 +9,7 @@ type OutOfPagesError struct {
 	Free int // pages that are free
 }
 
+// Error says how many pages are lacking and what to do.
 func (e *OutOfPagesError) Error() string {
 	return fmt.Sprintf("kv cache: sequence %d needs %d more pages, %d are free; "+
 		"release a sequence or raise the maximum of tokens", e.Seq, e.Need, e.Free)
@@ -21,6 +22,7 @@ type ContextError struct {
 	Context int
 }
 
+// Error gives the length asked for, the context, and what to do.
 func (e *ContextError) Error() string {
 	return fmt.Sprintf("kv cache: sequence %d would hold %d positions, the context is %d; "+
 		"shorten the prompt or raise the context", e.Seq, e.Len, e.Context)

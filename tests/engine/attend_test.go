@@ -101,7 +101,8 @@ func largestOf(w named) float64 {
 	return float64(top)
 }
 
-func compareAttend(t *testing.T, g *ir.Graph, w named, r device.Runner, batches []device.Batch, tolerance float64) {
+func compareAttend(t *testing.T, g *ir.Graph, w named, r device.Runner, batches []device.Batch,
+	tolerance float64) {
 	t.Helper()
 	state := interp.NewState()
 	worst := 0.0

@@ -63,8 +63,8 @@ func compareExperts(t *testing.T, r device.Runner, want *tensor.Tensor) {
 // openModel compiles tiny-moge under a scheme and opens the engine.
 func openModel(t *testing.T, name string, l codegen.Limits, opt engine.Options) *engine.Engine {
 	t.Helper()
-	out := compile(t, checkpoint("tiny-moge"), driver.Settings{Limits: l, Passes: passes.Options{Scheme: scheme(t, name)}})
-	return openEngine(t, out, opt)
+	s := driver.Settings{Limits: l, Passes: passes.Options{Scheme: scheme(t, name)}}
+	return openEngine(t, compile(t, checkpoint("tiny-moge"), s), opt)
 }
 
 func openEngine(t *testing.T, dir string, opt engine.Options) *engine.Engine {
@@ -136,7 +136,7 @@ func TestGoldenGreedy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(got.Tokens, g.IDs) || got.Reason != engine.Length || got.Text != text {
+		if !slices.Equal(got.Tokens, g.IDs) || got.Reason != engine.ReasonLength || got.Text != text {
 			t.Errorf("%v (%s), want %v", got.Tokens, got.Reason, g.IDs)
 		}
 	}

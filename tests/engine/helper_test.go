@@ -78,7 +78,8 @@ func buildIn(t testing.TB, dir string, g *ir.Graph, w named, l codegen.Limits) *
 	m.FormatVersion, m.WriterVersion = bundle.FormatVersion, "test"
 	m.Model, m.Provenance = &bundlepb.Model{Name: g.Name}, &bundlepb.Provenance{}
 	out := filepath.Join(dir, "test.moge")
-	writer, err := bundle.Create(context.Background(), durable.OS(), bundle.Job{Out: out, Manifest: m}, bundle.Options{})
+	job := bundle.Job{Out: out, Manifest: m}
+	writer, err := bundle.Create(context.Background(), durable.OS(), job, bundle.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,9 @@ import (
 	"moge/ir/dtype"
 	"moge/passes"
 	"moge/quant"
+	"moge/runtime/cpu"
 	"moge/runtime/device"
+	"moge/runtime/kernels"
 )
 
 func scheme(t *testing.T, name string) quant.Scheme {
@@ -114,4 +116,26 @@ func firstDifference(got, want [][]float32) string {
 		}
 	}
 	return ""
+}
+
+// Every instruction set gives the same bits.
+func TestInstructionSetsAgree(t *testing.T) {
+	dir := checkpoint("tiny-moge")
+	ids := rowsOf(golden(t, dir, "golden.safetensors")["input_ids"])
+	active := kernels.Active()
+	defer kernels.Use(active)
+	for _, name := range []string{"none", "w8a8-dynamic", "w8a16"} {
+		l := codegen.Limits{BatchTokens: 200, LogitsRows: 200}
+		s := driver.Settings{Limits: l, Passes: passes.Options{Scheme: scheme(t, name)}}
+		b := open(t, compile(t, dir, s))
+		want := alone(t, b, ids, 50, 1)
+		for _, isa := range cpu.Available() {
+			if err := kernels.Use(isa); err != nil {
+				t.Fatal(err)
+			}
+			if d := firstDifference(alone(t, b, ids, 50, 1), want); d != "" {
+				t.Errorf("%s on %v: %s", name, isa, d)
+			}
+		}
+	}
 }

@@ -44,8 +44,8 @@ func newGraph() (*graphBuilder, *ir.Value) {
 	ids := func(name string, s shape.Scalar) *ir.Value {
 		return b.Input(name, ir.Tensor(dtype.I32, shape.Shape{shape.Of(s)}))
 	}
-	b.tokens, b.positions, b.sequences = ids("tokens", shape.T), ids("positions", shape.T), ids("sequences", shape.T)
-	b.rows = ids("rows", shape.L)
+	b.tokens, b.positions = ids("tokens", shape.T), ids("positions", shape.T)
+	b.sequences, b.rows = ids("sequences", shape.T), ids("rows", shape.L)
 	return b, b.Op1(ir.OpEmbed, "embed", b.tokens, b.Weight("table", dtype.F32, 50, width))
 }
 
@@ -83,7 +83,8 @@ func (b *graphBuilder) grouped(op ir.Op, x *ir.Value, d dtype.Type, before ...*i
 func one(v *ir.Value) []*ir.Value { return []*ir.Value{v} }
 
 func linearCase(d dtype.Type, bias bool) opCase {
-	return opCase{fmt.Sprintf("linear %v bias %v", d, bias), 0, func(b *graphBuilder, x *ir.Value) []*ir.Value {
+	name := fmt.Sprintf("linear %v bias %v", d, bias)
+	return opCase{name, 0, func(b *graphBuilder, x *ir.Value) []*ir.Value {
 		args := []*ir.Value{x, b.w(d, outs, width)}
 		if bias {
 			args = append(args, b.w(d, outs))
@@ -218,7 +219,8 @@ var opCases = []opCase{
 		return one(b.Op1(ir.OpRotary, "op", heads, table[0], table[1]))
 	}},
 	{"moe_gate", 2 + 2 + 1 + 3, func(b *graphBuilder, x *ir.Value) []*ir.Value {
-		return b.Add(ir.OpMoEGate, "op", []*ir.Value{x, b.w(dtype.BF16, 24, width), b.scale(24)}, ir.Int("groups", 4))
+		args := []*ir.Value{x, b.w(dtype.BF16, 24, width), b.scale(24)}
+		return b.Add(ir.OpMoEGate, "op", args, ir.Int("groups", 4))
 	}},
 	{"moe_gate unscaled", 2 + 2 + 1 + 3, func(b *graphBuilder, x *ir.Value) []*ir.Value {
 		return b.Add(ir.OpMoEGate, "op", []*ir.Value{x, b.w(dtype.F32, 24, width)}, ir.Int("groups", 6))
@@ -296,7 +298,8 @@ func TestOps(t *testing.T) {
 }
 
 // compareSteps runs steps on the device and by the interpreter and compares all outputs.
-func compareSteps(t *testing.T, g *ir.Graph, w named, r device.Runner, batches []device.Batch, ulps float64) {
+func compareSteps(t *testing.T, g *ir.Graph, w named, r device.Runner, batches []device.Batch,
+	ulps float64) {
 	t.Helper()
 	state := interp.NewState()
 	for _, batch := range batches {
@@ -348,11 +351,12 @@ func TestQuantizedActivations(t *testing.T) {
 	}
 	w := values(r, g)
 	var got, want []int8
-	runner := load(t, build(t, g, w, stepLimits), device.Options{Threads: 2, Tap: func(site, op string, results []any) {
+	watch := func(site, op string, results []any) {
 		if site == "quantize" && op == "QUANTIZE_DYNAMIC" {
 			got = results[0].([]int8)
 		}
-	}})
+	}
+	runner := load(t, build(t, g, w, stepLimits), device.Options{Threads: 2, Tap: watch})
 	tap := interp.Options{Tap: func(n *ir.Node, results []*tensor.Tensor) {
 		if n.Op == ir.OpQuantize {
 			want = results[0].I8

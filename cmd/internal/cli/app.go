@@ -23,7 +23,7 @@ type App struct {
 
 // New is an App on the standard streams.
 func New(rows ...exit.Row) *App {
-	return &App{In: os.Stdin, Out: &Output{w: os.Stdout}, Term: term.New(os.Stderr),
+	return &App{In: os.Stdin, Out: NewOutput(os.Stdout), Term: term.New(os.Stderr),
 		FS: durable.OS(), Rows: rows}
 }
 
@@ -33,6 +33,9 @@ type Output struct {
 	w   io.Writer
 	err error
 }
+
+// NewOutput writes to w.
+func NewOutput(w io.Writer) *Output { return &Output{w: w} }
 
 // Write passes p on, until an error.
 func (o *Output) Write(p []byte) (int, error) {

@@ -37,7 +37,7 @@ func (a *App) execute(ctx context.Context, root *cobra.Command, args []string) e
 	if err != nil && !a.started {
 		return exit.With(exit.Usage, fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	}
-	if err == nil && a.Out.err != nil {
+	if a.Out.err != nil { // whatever came of it
 		return fmt.Errorf("standard output: %w", a.Out.err)
 	}
 	return err

@@ -56,6 +56,7 @@ func TestCode(t *testing.T) {
 		{path(syscall.EROFS), Input},
 		{path(syscall.ENOTDIR), Input},
 		{path(syscall.EISDIR), Input},
+		{&bundle.Error{Err: path(errors.New("not a directory"))}, Input},
 		{path(syscall.ENAMETOOLONG), Input},
 	} {
 		if got := Code(c.err); got != c.want {

@@ -48,10 +48,19 @@ var Table = []Row{
 	{Input, "path leads through a file", Is(syscall.ENOTDIR)},
 	{Input, "path is a directory", Is(syscall.EISDIR)},
 	{Input, "name is too long", Is(syscall.ENAMETOOLONG)},
+	{Input, "path is not of the kind it must be", otherKind},
 	{Failed, "the system failed", As[syscall.Errno]()},
 }
 
 func invalidBundle(err error) bool {
 	var e *bundle.Error
 	return errors.As(err, &e) && e.Invalid()
+}
+
+// otherKind recognises the errors that package os makes itself, not the system: a file where
+// os.OpenRoot wants a directory.
+func otherKind(err error) bool {
+	var path *fs.PathError
+	var system syscall.Errno
+	return errors.As(err, &path) && !errors.As(err, &system)
 }

@@ -25,7 +25,8 @@ type flags struct {
 const schema = "moge.run/1"
 
 const long = `Run continues a prompt with the model of a bundle. The text streams to standard output, the
-statistics go to standard error. The prompt is -p TEXT, the file of -f, or - for standard input.
+statistics go to standard error. The prompt is -p TEXT, the file of -f, or - for standard input;
+of a file the newline at its end does not count.
 
 The text ends at the model's end of sequence, at a --stop string, after -n tokens, when the
 context is full, or by Ctrl-C, which keeps the text and prints the statistics (exit code 130).

@@ -38,7 +38,7 @@ func (f *flags) generate(ctx context.Context, app *cli.App, e *engine.Engine, pr
 		return err
 	}
 	app.Term.Note("%s", statistics(r))
-	if r.Reason == engine.Cancelled {
+	if r.Reason == engine.ReasonCancelled {
 		return &exit.Error{Code: exit.Interrupted}
 	}
 	return nil

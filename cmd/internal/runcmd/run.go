@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,17 +66,20 @@ func (f *flags) validate(cmd *cobra.Command, stdin bool) error {
 	return exit.With(exit.Usage, f.params.Validate())
 }
 
-// readPrompt reads the text that is to be continued.
+// readPrompt reads the text that is to be continued; a file is taken without the newline that
+// ends its last line.
 func (f *flags) readPrompt(app *cli.App, stdin bool) (string, error) {
+	var text []byte
+	var err error
 	switch {
 	case stdin || f.file == "-":
-		text, err := io.ReadAll(app.In)
-		return string(text), err
+		text, err = io.ReadAll(app.In)
 	case f.file != "":
-		text, err := os.ReadFile(f.file)
-		return string(text), err
+		text, err = os.ReadFile(f.file)
+	default:
+		return f.prompt, nil
 	}
-	return f.prompt, nil
+	return strings.TrimSuffix(string(text), "\n"), err
 }
 
 // open opens the bundle for one sequence, or for as many as it was compiled for.

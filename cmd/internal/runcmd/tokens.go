@@ -42,7 +42,13 @@ func (f *flags) runTokens(ctx context.Context, app *cli.App, e *engine.Engine) e
 	return nil
 }
 
+// refuseOutput fails early if the logits cannot be written.
 func (f *flags) refuseOutput(fsys durable.FS) error {
+	parent := filepath.Dir(f.logits)
+	if info, err := fsys.Stat(parent); err != nil || !info.IsDir() {
+		return &bundle.Error{Path: parent, Offset: -1, Reason: "is no directory",
+			Hint: "create it first", Err: errors.Join(fs.ErrNotExist, err)}
+	}
 	_, err := fsys.Stat(f.logits)
 	if f.force || errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -28,6 +28,7 @@ const (
 // Modes lists every mode.
 func Modes() []Mode { return []Mode{Drop, Keep, KeepNames, KeepData, Torn} }
 
+// String is the name of the mode in test output.
 func (m Mode) String() string {
 	return [...]string{"drop", "keep", "keep-names", "keep-data", "torn"}[m]
 }
