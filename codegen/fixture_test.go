@@ -18,21 +18,28 @@ import (
 	"moge/ir/tensor"
 )
 
-// memory is a checkpoint in memory.
-type memory map[string]*tensor.Tensor
+// memory is a checkpoint in memory, row-major bytes by name.
+type memory map[string][]byte
 
 func (m memory) ReadAt(name string, dst []byte, off int64) error {
-	t := m[name]
-	if t == nil {
+	if m[name] == nil {
 		return fmt.Errorf("there is no tensor %s", name)
 	}
-	copy(dst, t.Bytes()[off:])
+	copy(dst, m[name][off:])
 	return nil
 }
 
-func (m memory) Weight(name string) (*tensor.Tensor, error) {
-	if t := m[name]; t != nil {
-		return t, nil
+// interpreted is a checkpoint as the interpreter reads it, with the types of a graph.
+type interpreted struct {
+	memory
+	graph *ir.Graph
+}
+
+func (i interpreted) Weight(name string) (*tensor.Tensor, error) {
+	for _, n := range i.graph.Nodes {
+		if n.Op == ir.OpWeight && n.Str("name") == name {
+			return tensor.FromBytes(n.Result().Type.DType, n.Result().Type.Shape.Ints(), i.memory[name])
+		}
 	}
 	return nil, fmt.Errorf("there is no tensor %s", name)
 }
@@ -49,7 +56,7 @@ func randomWeights(g *ir.Graph) memory {
 		for i := range t.F32 {
 			t.F32[i] = tensor.Round(t.DType, float32(r.NormFloat64()))
 		}
-		m[n.Str("name")] = t
+		m[n.Str("name")] = append([]byte{}, t.Bytes()...)
 	}
 	return m
 }

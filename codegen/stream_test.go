@@ -27,7 +27,7 @@ func streamed(t testing.TB) ([]*ir.Value, memory, []byte) {
 	values := []*ir.Value{tail, wide, q[1], none, q[0], long}
 	var want []byte
 	for _, v := range values {
-		c, err := interp.Constant(v, src)
+		c, err := interp.Constant(v, interpreted{src, b.Graph})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -133,7 +133,8 @@ func TestBuilderKeepsTheFirstError(t *testing.T) {
 	y := b.Op1(OpSiLU, "first", x)
 	b.Output("y", b.Op1(OpLinear, "second", y, y))
 	_, err := b.Finish()
-	if want := `silu at "first": silu_c1: argument 0 is f16[2], want elements of f32`; err == nil || err.Error() != want {
+	if want := `silu at "first": silu_c1: argument 0 is f16[2], want elements of f32`; err == nil ||
+		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

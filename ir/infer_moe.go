@@ -34,7 +34,9 @@ func inferPermute(n *Node, _ []Type) ([]Type, error) {
 	if x.State || len(x.Shape) < 1 || len(x.Shape) > 2 {
 		return nil, violation("permute_c1", "rows are %v", x)
 	}
-	if err := firstError(n.wantType("permute_c2", 1, dtype.I32), n.wantRank("permute_c2", 1, 1)); err != nil {
+	err := firstError(n.wantType("permute_c2", 1, dtype.I32),
+		n.wantRank("permute_c2", 1, 1))
+	if err != nil {
 		return nil, err
 	}
 	if _, err := slotsPer("permute_c3", n.arg(1), x.Shape[0]); err != nil {
@@ -55,13 +57,19 @@ func (n *Node) Experts(first int) int64 {
 }
 
 // inferGrouped checks x[R,K], offsets and count weights from argument first; the result is [R,N].
-func (n *Node) inferGrouped(name string, x dtype.Type, first, count int, accept func(dtype.Type) bool) (shape.Shape, error) {
+func (n *Node) inferGrouped(
+	name string,
+	x dtype.Type,
+	first, count int,
+	accept func(dtype.Type) bool,
+) (shape.Shape, error) {
 	if err := firstError(n.wantType(name+"_c1", 0, x), n.wantRank(name+"_c1", 0, 2)); err != nil {
 		return nil, err
 	}
 	w := n.arg(first)
 	stacked := len(w.Shape) == 3
-	if w.State || !w.Shape.IsFixed() || !accept(w.DType) || !stacked && len(w.Shape) != 2 || stacked && count != 1 {
+	if w.State || !w.Shape.IsFixed() || !accept(w.DType) || !stacked && len(w.Shape) != 2 ||
+		stacked && count != 1 {
 		return nil, violation(name+"_c2", "the weights are %d of %v", count, w)
 	}
 	experts := int64(count)
@@ -144,7 +152,9 @@ func inferDotI8(n *Node, _ []Type) ([]Type, error) {
 }
 
 func inferSpreadRows(n *Node, _ []Type) ([]Type, error) {
-	if err := firstError(n.wantType("spread_rows_c1", 0, dtype.F32), n.wantRank("spread_rows_c1", 0, 2)); err != nil {
+	err := firstError(n.wantType("spread_rows_c1", 0, dtype.F32),
+		n.wantRank("spread_rows_c1", 0, 2))
+	if err != nil {
 		return nil, err
 	}
 	t := n.arg(0).Shape
@@ -240,7 +250,9 @@ func inferW8Linear(n *Node, _ []Type) ([]Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := firstError(n.wantShape("w8linear_c4", 2, dtype.F32, rows[1:]), n.wantBias("w8linear_c5", 3, rows)); err != nil {
+	err = firstError(n.wantShape("w8linear_c4", 2, dtype.F32, rows[1:]),
+		n.wantBias("w8linear_c5", 3, rows))
+	if err != nil {
 		return nil, err
 	}
 	return one(Tensor(dtype.F32, rows))

@@ -24,16 +24,29 @@ func inferTakeRows(n *Node, _ []Type) ([]Type, error) {
 }
 
 func inferGather(n *Node, _ []Type) ([]Type, error) {
-	err := firstError(n.wantFloat("gather_c1", 0), n.wantRank("gather_c1", 0, 1), n.wantType("gather_c2", 1, dtype.I32))
+	err := firstError(
+		n.wantFloat("gather_c1", 0),
+		n.wantRank("gather_c1", 0, 1),
+		n.wantType("gather_c2", 1, dtype.I32),
+	)
 	if err != nil {
 		return nil, err
 	}
 	return one(Tensor(dtype.F32, n.arg(1).Shape))
 }
 
-// inferRows checks x[R,K] and the weight [N,K] of argument w, whose elements pass accept; the result is [R,N].
-func (n *Node) inferRows(name string, x dtype.Type, w int, accept func(dtype.Type) bool) (shape.Shape, error) {
-	if err := firstError(n.wantType(name+"_c1", 0, x), n.wantRank(name+"_c1", 0, 2), n.wantRank(name+"_c2", w, 2)); err != nil {
+// inferRows checks x[R,K] and the weight [N,K] of argument w, whose elements pass accept; the
+// result is [R,N].
+func (n *Node) inferRows(
+	name string,
+	x dtype.Type,
+	w int,
+	accept func(dtype.Type) bool,
+) (shape.Shape, error) {
+	err := firstError(n.wantType(name+"_c1", 0, x),
+		n.wantRank(name+"_c1", 0, 2),
+		n.wantRank(name+"_c2", w, 2))
+	if err != nil {
 		return nil, err
 	}
 	weight := n.arg(w)
@@ -79,7 +92,10 @@ func inferRMSNorm(n *Node, _ []Type) ([]Type, error) {
 
 // wantNorm checks x and the weight of a norm over the last dimension, and eps.
 func (n *Node) wantNorm(name string, x, w int) error {
-	if err := firstError(n.wantType(name+"_c1", x, dtype.F32), n.wantFloat(name+"_c2", w), n.wantRank(name+"_c2", w, 1)); err != nil {
+	err := firstError(n.wantType(name+"_c1", x, dtype.F32),
+		n.wantFloat(name+"_c2", w),
+		n.wantRank(name+"_c2", w, 1))
+	if err != nil {
 		return err
 	}
 	if s := n.arg(x).Shape; len(s) == 0 || last(s) != n.arg(w).Shape[0] {
@@ -92,7 +108,9 @@ func (n *Node) wantNorm(name string, x, w int) error {
 }
 
 func inferRopeTable(n *Node, _ []Type) ([]Type, error) {
-	if err := firstError(n.wantType("rope_table_c1", 0, dtype.I32), n.wantRank("rope_table_c1", 0, 1)); err != nil {
+	err := firstError(n.wantType("rope_table_c1", 0, dtype.I32),
+		n.wantRank("rope_table_c1", 0, 1))
+	if err != nil {
 		return nil, err
 	}
 	dim := n.Int("dim")
@@ -109,7 +127,10 @@ func inferRopeTable(n *Node, _ []Type) ([]Type, error) {
 // wantPlaces checks the positions and sequences of rows tokens.
 func (n *Node) wantPlaces(constraint string, first int, rows shape.Dim) error {
 	s := shape.Shape{rows}
-	return firstError(n.wantShape(constraint, first, dtype.I32, s), n.wantShape(constraint, first+1, dtype.I32, s))
+	return firstError(
+		n.wantShape(constraint, first, dtype.I32, s),
+		n.wantShape(constraint, first+1, dtype.I32, s),
+	)
 }
 
 func inferKVWrite(n *Node, _ []Type) ([]Type, error) {
@@ -117,7 +138,9 @@ func inferKVWrite(n *Node, _ []Type) ([]Type, error) {
 	if !state.State {
 		return nil, violation("kv_write_c1", "argument 0 is %v, want a state", state)
 	}
-	if err := firstError(n.wantType("kv_write_c2", 1, dtype.F32), n.wantRank("kv_write_c2", 1, 3)); err != nil {
+	err := firstError(n.wantType("kv_write_c2", 1, dtype.F32),
+		n.wantRank("kv_write_c2", 1, 3))
+	if err != nil {
 		return nil, err
 	}
 	x := n.arg(1)
@@ -154,11 +177,15 @@ func inferAttend(n *Node, _ []Type) ([]Type, error) {
 }
 
 func inferObserve(n *Node, _ []Type) ([]Type, error) {
-	if err := firstError(n.wantType("observe_c1", 0, dtype.F32), n.wantRank("observe_c1", 0, 2)); err != nil {
+	err := firstError(n.wantType("observe_c1", 0, dtype.F32),
+		n.wantRank("observe_c1", 0, 2))
+	if err != nil {
 		return nil, err
 	}
 	if len(n.Args) == 2 {
-		if err := firstError(n.wantType("observe_c2", 1, dtype.I32), n.wantRank("observe_c2", 1, 1)); err != nil {
+		err := firstError(n.wantType("observe_c2", 1, dtype.I32),
+			n.wantRank("observe_c2", 1, 1))
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -184,7 +211,9 @@ func inferRotary(n *Node, _ []Type) ([]Type, error) {
 		return nil, violation("rotary_c2", "the head is %v wide, want a positive even number", x[2])
 	}
 	table := shape.Shape{x[0], shape.Fixed(x[2].Coef / 2)}
-	if err := firstError(n.wantShape("rotary_c3", 1, dtype.F32, table), n.wantShape("rotary_c3", 2, dtype.F32, table)); err != nil {
+	err := firstError(n.wantShape("rotary_c3", 1, dtype.F32, table),
+		n.wantShape("rotary_c3", 2, dtype.F32, table))
+	if err != nil {
 		return nil, err
 	}
 	return one(n.arg(0))

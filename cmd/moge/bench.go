@@ -30,10 +30,14 @@ and the bandwidth that this implies.`
 func newBench(app *cli.App) *cobra.Command {
 	f := benchFlags{output: cli.Choice{Value: "md", Words: []string{"md", "json"}}}
 	cmd := &cobra.Command{
-		Use: "bench NAME.moge", Short: "Measure the speed of prompt processing and generation", Long: benchLong,
+		Use: "bench NAME.moge", Short: "Measure the speed of prompt processing and generation",
+		Long:    benchLong,
 		Example: "  moge bench model.moge -p 512 -n 64 -r 5\n  moge bench model.moge -n 0 -o json",
 		Args:    cli.Args("NAME.moge"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), app, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd.Context(), app,
+				args[0])
+		},
 	}
 	flags := cmd.Flags()
 	flags.IntVarP(&f.prompt, "prompt", "p", 512, "tokens of the prompt; 0 leaves the test out")

@@ -42,7 +42,8 @@ func newBenchReport(dir string, e *engine.Engine, threads int) *benchReport {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	m := e.Bundle().Manifest()
-	return &benchReport{Schema: benchSchema, Bundle: dir, Model: factsOf(m.Model), Weights: m.Ranks[0].Size,
+	return &benchReport{Schema: benchSchema, Bundle: dir, Model: factsOf(m.Model),
+		Weights: m.Ranks[0].Size,
 		Backend: e.Device() + " " + level.String(), Threads: threads, tokenWeight: tokenWeights(m)}
 }
 
@@ -69,7 +70,8 @@ func sectionShare(m *bundlepb.Model, op bundlepb.OpCode, s *bundlepb.Section) in
 	switch op {
 	case bundlepb.OpCode_EMBED:
 		return s.Size / max(1, s.Shape[0])
-	case bundlepb.OpCode_GROUPED_LINEAR, bundlepb.OpCode_QGROUPED_LINEAR, bundlepb.OpCode_W8GROUPED_LINEAR:
+	case bundlepb.OpCode_GROUPED_LINEAR, bundlepb.OpCode_QGROUPED_LINEAR,
+		bundlepb.OpCode_W8GROUPED_LINEAR:
 		return s.Size / max(1, m.Experts) * m.ExpertsPerToken
 	}
 	return s.Size
@@ -89,11 +91,13 @@ func (r *benchReport) write(app *cli.App, form string) error {
 		return app.JSON(r)
 	}
 	line := func(cells ...string) { fmt.Fprintf(app.Out, "| %s |\n", strings.Join(cells, " | ")) }
-	line("model", "scheme", "size", "params", "backend", "threads", "test", "t/s", "weights/token", "GB/s")
+	line("model", "scheme", "size", "params", "backend", "threads", "test", "t/s", "weights/token",
+		"GB/s")
 	line("---", "---", "---:", "---:", "---", "---:", "---", "---:", "---:", "---:")
 	for _, t := range r.Tests {
 		line(r.Model.Name, r.Model.Scheme, units.Bytes(r.Weights), units.Count(r.Model.Total), r.Backend,
-			fmt.Sprint(r.Threads), t.Test, fmt.Sprintf("%.2f ± %.2f", t.Mean, t.Deviation), t.tokenBytes(), t.bandwidth())
+			fmt.Sprint(r.Threads), t.Test, fmt.Sprintf("%.2f ± %.2f", t.Mean, t.Deviation), t.tokenBytes(),
+			t.bandwidth())
 	}
 	return nil
 }

@@ -43,7 +43,8 @@ func newCompile(app *cli.App) *cobra.Command {
 	f.addLimits(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&f.settings.Resume, "resume", false, "go on with what an interrupted job left")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything and report what would be written, write nothing")
+	flags.BoolVar(&f.dryRun, "dry-run", false,
+		"check everything and report what would be written, write nothing")
 	f.json = cli.JSONFlag(cmd, compileSchema)
 	return cmd
 }
@@ -52,8 +53,10 @@ func newCompile(app *cli.App) *cobra.Command {
 func (f *compileFlags) addLimits(cmd *cobra.Command) {
 	s, flags := &f.settings, cmd.Flags()
 	s.Passes.KV = dtype.F16
-	flags.StringVar(&s.Target, "target", "cpu", "machine to compile for: "+strings.Join(driver.Targets(), ", "))
-	flags.Var(dtypeValue{&s.Passes.KV, []string{"f32", "f16", "i8"}}, "kv", "element type of the KV cache")
+	flags.StringVar(&s.Target, "target", "cpu",
+		"machine to compile for: "+strings.Join(driver.Targets(), ", "))
+	flags.Var(dtypeValue{&s.Passes.KV, []string{"f32", "f16", "i8"}}, "kv",
+		"element type of the KV cache")
 	flags.Int64Var(&s.Limits.BatchTokens, "max-batch-tokens", 0, "tokens of one step (default 512)")
 	flags.Int64Var(&s.Limits.Seqs, "max-seqs", 0, "sequences of one step (default 16)")
 	flags.Int64Var(&s.Limits.Context, "context", 0,
@@ -113,7 +116,8 @@ func (f *compileFlags) plan(ctx context.Context, app *cli.App, m *driver.Model) 
 		r.OutputBytes += int64(len(file.Data))
 	}
 	if f.out != "" {
-		free, err := checkSpace(app.FS, f.out, r.OutputBytes, "free some space or use another file system")
+		free, err := checkSpace(app.FS, f.out, r.OutputBytes,
+			"free some space or use another file system")
 		if err != nil {
 			return err
 		}
@@ -127,8 +131,9 @@ func interrupted(out string) error {
 	if _, err := os.Stat(out + ".partial"); err != nil {
 		return exit.With(exit.Interrupted, errors.New("interrupted, nothing was written"))
 	}
-	return exit.With(exit.Interrupted, fmt.Errorf("interrupted; %s.partial keeps what is finished, go on with: %s",
-		out, resumeCommand(os.Args)))
+	return exit.With(exit.Interrupted,
+		fmt.Errorf("interrupted; %s.partial keeps what is finished, go on with: %s",
+			out, resumeCommand(os.Args)))
 }
 
 // resumeCommand is the command line of this program with --resume.
@@ -145,7 +150,8 @@ func resumeCommand(args []string) string {
 // shellQuote makes one word for a POSIX shell.
 func shellQuote(word string) string {
 	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./=:,+@", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("-_./=:,+@", r)
 	}
 	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
 		return word

@@ -32,7 +32,8 @@ func newDemo(app *cli.App) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), app, model, keep) },
 	}
 	cmd.Flags().StringVar(&model, "model", demoModel, "checkpoint to use, with a tokenizer")
-	cmd.Flags().StringVar(&keep, "keep", "", "write what the steps make into this new folder and keep it")
+	cmd.Flags().StringVar(&keep, "keep", "",
+		"write what the steps make into this new folder and keep it")
 	must(cmd.MarkFlagDirname("model"))
 	return cmd
 }
@@ -74,7 +75,8 @@ func demoSteps(ctx context.Context, app *cli.App, model, dir string) error {
 		{"its linears in int8, activations scaled for each token",
 			[]string{"quantize", model, "--scheme", "w8a8-dynamic", "-o", in("quantized")}},
 		{"a bundle for this machine", []string{"compile", in("quantized"), "-o", in("demo.moge")}},
-		{"is the bundle what the checkpoint gives?", []string{"verify", in("demo.moge"), "--source", model}},
+		{"is the bundle what the checkpoint gives?", []string{"verify", in("demo.moge"), "--source",
+			model}},
 		{"and now it writes", []string{"run", in("demo.moge"), "-p", demoPrompt, "-n", "48"}},
 	} {
 		fmt.Fprintf(app.Out, "# %s\n$ moge %s\n", s.what, commandLine(s.args))

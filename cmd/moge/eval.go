@@ -48,7 +48,8 @@ A gate that is not met is exit code 4.`
 func newEval(app *cli.App) *cobra.Command {
 	var f evalFlags
 	cmd := &cobra.Command{
-		Use: "eval NAME.moge --text FILE", Short: "Measure perplexity, and compare with another bundle", Long: evalLong,
+		Use: "eval NAME.moge --text FILE", Short: "Measure perplexity, and compare with another bundle",
+		Long: evalLong,
 		Example: "  moge eval model.moge --text eval.txt\n" +
 			"  moge eval int8.moge --base float.moge --text eval.txt --max-ppl-increase 0.01",
 		Args: cli.Args("NAME.moge"),
@@ -61,7 +62,8 @@ func newEval(app *cli.App) *cobra.Command {
 	flags.StringVar(&f.text, "text", "", "the text to score")
 	flags.StringVar(&f.base, "base", "", "bundle to compare with")
 	flags.Float64Var(&f.maxKL, "max-kl", 0, "fail above this mean KL divergence from the base, nats")
-	flags.Float64Var(&f.maxRise, "max-ppl-increase", 0, "fail if perplexity is above the base's by more than this share, such as 0.01")
+	flags.Float64Var(&f.maxRise, "max-ppl-increase", 0,
+		"fail if perplexity is above the base's by more than this share, such as 0.01")
 	flags.IntVarP(&f.threads, "threads", "t", 0, "worker threads (default one a core)")
 	f.json = cli.JSONFlag(cmd, evalSchema)
 	must(cmd.MarkFlagRequired("text"))
@@ -103,8 +105,12 @@ func (f *evalFlags) open(ctx context.Context, app *cli.App, dir string) (*engine
 	return runcmd.Open(ctx, app, dir, false, device.Options{Threads: f.threads})
 }
 
-func (f *evalFlags) measure(ctx context.Context, app *cli.App, r *evalReport, e *engine.Engine, windows [][]int32) (err error) {
-	progress := func(done, total int) { app.Term.Advance("score", "tokens", int64(done), int64(total)) }
+func (f *evalFlags) measure(ctx context.Context, app *cli.App, r *evalReport, e *engine.Engine,
+	windows [][]int32) (err error) {
+	progress := func(done, total int) {
+		app.Term.Advance("score", "tokens", int64(done),
+			int64(total))
+	}
 	defer app.Term.Done()
 	if f.base == "" {
 		r.Perplexity, err = eval.MeasurePerplexity(ctx, e, windows, progress)
@@ -127,11 +133,13 @@ func (f *evalFlags) measure(ctx context.Context, app *cli.App, r *evalReport, e 
 // gate compares with what the user demands; a value that is no number fails.
 func (f *evalFlags) gate(r *evalReport) error {
 	if f.gateKL && !(r.Comparison.KL <= f.maxKL) {
-		return exit.With(exit.Gate, fmt.Errorf("mean KL %.6f is above --max-kl %g", r.Comparison.KL, f.maxKL))
+		return exit.With(exit.Gate, fmt.Errorf("mean KL %.6f is above --max-kl %g", r.Comparison.KL,
+			f.maxKL))
 	}
 	if f.gatePPL && !(*r.Increase <= f.maxRise) {
-		return exit.With(exit.Gate, fmt.Errorf("perplexity is %.4f %% above the base's, --max-ppl-increase allows %g %%",
-			100**r.Increase, 100*f.maxRise))
+		return exit.With(exit.Gate,
+			fmt.Errorf("perplexity is %.4f %% above the base's, --max-ppl-increase allows %g %%",
+				100**r.Increase, 100*f.maxRise))
 	}
 	return nil
 }
@@ -141,7 +149,8 @@ func (r *evalReport) write(app *cli.App, asJSON bool) error {
 		return app.JSON(r)
 	}
 	w, c := app.Out, r.Comparison
-	row(w, "perplexity", "%.4f over %d tokens in %d windows", r.Perplexity.Perplexity, r.Tokens, r.Windows)
+	row(w, "perplexity", "%.4f over %d tokens in %d windows", r.Perplexity.Perplexity, r.Tokens,
+		r.Windows)
 	if c == nil {
 		return nil
 	}

@@ -25,11 +25,15 @@ converted the exit code is 3.`
 
 func newInspect(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "inspect DIR", Short: "Report what a checkpoint or bundle is and what it needs", Long: inspectLong,
+		Use: "inspect DIR", Short: "Report what a checkpoint or bundle is and what it needs",
+		Long:    inspectLong,
 		Example: "  moge inspect checkpoint\n  moge inspect model.moge --json", Args: cli.Args("DIR"),
 	}
 	asJSON := cli.JSONFlag(cmd, inspectSchema)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return inspect(cmd.Context(), app, args[0], *asJSON) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return inspect(cmd.Context(), app,
+			args[0], *asJSON)
+	}
 	return cmd
 }
 
@@ -133,7 +137,8 @@ func inspectTokenizer(dir string, cfg *hf.Config) (*tokenizer.Tokenizer, error) 
 // build makes the graph and lists what the checkpoint has too little or too much of.
 func (r *inspection) build(m *driver.Model) error {
 	g, report, err := models.Build(m.Config, models.FromCheckpoint(m.Tensors))
-	r.Missing, r.Unknown, r.Dropped = orEmpty(report.Missing), orEmpty(report.Unknown), orEmpty(report.Dropped)
+	r.Missing, r.Unknown, r.Dropped = orEmpty(report.Missing), orEmpty(report.Unknown),
+		orEmpty(report.Dropped)
 	if err != nil {
 		return err
 	}

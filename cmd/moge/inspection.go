@@ -64,14 +64,16 @@ type schemeMemory struct {
 }
 
 func newInspection(path, kind string) *inspection {
-	return &inspection{Schema: inspectSchema, Path: path, Kind: kind, Convertible: true, Tensors: []tally{},
+	return &inspection{Schema: inspectSchema, Path: path, Kind: kind, Convertible: true,
+		Tensors: []tally{},
 		Missing: []string{}, Unknown: []string{}, Dropped: []string{}}
 }
 
 func (r *inspection) addConfig(c *hf.Config) {
 	r.Model = &modelFacts{Architecture: c.Architecture, Scheme: "none"}
 	r.Sizes = &modelSizes{Layers: int64(c.Layers), Hidden: int64(c.HiddenSize), Heads: int64(c.Heads),
-		KVHeads: int64(c.KVHeads), HeadDim: int64(c.HeadDim), Vocab: int64(c.VocabSize), Context: int64(c.MaxPositions),
+		KVHeads: int64(c.KVHeads), HeadDim: int64(c.HeadDim), Vocab: int64(c.VocabSize),
+		Context: int64(c.MaxPositions),
 		Experts: int64(c.Experts), ExpertsPerToken: int64(c.ExpertsPerToken)}
 	r.addKV(int64(c.Layers), int64(c.KVHeads), int64(c.HeadDim))
 }
@@ -84,7 +86,8 @@ func (r *inspection) addKV(layers, heads, width int64) {
 		if t == dtype.I8 {
 			perHead += 4
 		}
-		r.KVPerToken = append(r.KVPerToken, tally{Kind: t.String(), Count: 1, Bytes: 2 * layers * heads * perHead})
+		r.KVPerToken = append(r.KVPerToken, tally{Kind: t.String(), Count: 1,
+			Bytes: 2 * layers * heads * perHead})
 	}
 }
 
@@ -142,7 +145,8 @@ func (r *inspection) addManifest(m *bundlepb.Manifest) {
 	facts := factsOf(m.Model)
 	r.Model = &facts
 	r.Sizes = &modelSizes{Layers: m.Model.Layers, Hidden: m.Model.HiddenSize, Vocab: m.Model.VocabSize,
-		Context: m.Model.Context, Experts: m.Model.Experts, ExpertsPerToken: m.Model.ExpertsPerToken, Groups: m.Model.Groups}
+		Context: m.Model.Context, Experts: m.Model.Experts, ExpertsPerToken: m.Model.ExpertsPerToken,
+		Groups: m.Model.Groups}
 	r.Tensors, r.Shards = tallySections(m), len(m.Ranks)
 	r.Weights = []schemeMemory{{m.Model.Scheme, m.Ranks[0].Size}}
 	run := runTimeOf(&driver.Summary{Manifest: m, WeightBytes: m.Ranks[0].Size,
@@ -155,7 +159,8 @@ func cacheBytes(p *bundlepb.Program) int64 {
 	c := kv.Config{MaxTokens: int(p.Limits.MaxSeqs * p.Limits.Context), MaxSeqs: int(p.Limits.MaxSeqs),
 		Context: int(p.Limits.Context)}
 	for _, s := range p.States {
-		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width), Type: dtype.Type(s.Dtype)})
+		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width),
+			Type: dtype.Type(s.Dtype)})
 	}
 	if c.Validate() != nil {
 		return 0

@@ -33,7 +33,8 @@ func (r *inspection) printModel(w io.Writer) {
 		row(w, "parameters", "%s, %s active", units.Count(r.Model.Total), units.Count(r.Model.Active))
 	}
 	s := r.Sizes
-	row(w, "sizes", "%d layers, hidden %d, vocabulary %d, context %d", s.Layers, s.Hidden, s.Vocab, s.Context)
+	row(w, "sizes", "%d layers, hidden %d, vocabulary %d, context %d", s.Layers, s.Hidden, s.Vocab,
+		s.Context)
 	if s.Heads > 0 {
 		row(w, "attention", "%d heads of %d, %d of keys and values", s.Heads, s.HeadDim, s.KVHeads)
 	}
@@ -71,7 +72,8 @@ func (r *inspection) printMemory(w io.Writer) {
 	}
 	if t := r.RunTime; t != nil {
 		row(w, "arena", "%s for %d tokens a step", units.Bytes(t.Arena), t.BatchTokens)
-		row(w, "cache", "%s for %d sequences of %d positions in %s", units.Bytes(t.Cache), t.Seqs, t.Context, t.KV)
+		row(w, "cache", "%s for %d sequences of %d positions in %s", units.Bytes(t.Cache), t.Seqs,
+			t.Context, t.KV)
 	}
 	var parts []string
 	for _, t := range r.KVPerToken {

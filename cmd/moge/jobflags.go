@@ -42,7 +42,8 @@ type passTime struct {
 func (f *jobFlags) add(cmd *cobra.Command) {
 	s, flags := &f.settings, cmd.Flags()
 	flags.StringVarP(&f.out, "output", "o", "", "what to write")
-	flags.Var(schemeValue{&s.Passes.Scheme}, "scheme", "how linears are quantized: none, w8a16, w8a8-dynamic, w8a8")
+	flags.Var(schemeValue{&s.Passes.Scheme}, "scheme",
+		"how linears are quantized: none, w8a16, w8a8-dynamic, w8a8")
 	flags.Var(overrideValue{&s.Passes.Overrides}, "override",
 		"another scheme for the sites that PATTERN matches, such as 'layers.*.self_attn.*=w8a16';\n"+
 			"repeatable, the last match counts")
@@ -56,12 +57,15 @@ func (f *jobFlags) add(cmd *cobra.Command) {
 	flags.Int64Var(&s.Passes.MinExpertTokens, "min-expert-tokens", 1,
 		"an expert that calibration showed fewer tokens takes the range of all experts of its layer")
 	flags.Var(passValue{&s.Passes.Off}, "pass", "leave a pass out; repeatable")
-	flags.StringVar(&f.dumpIR, "dump-ir", "", "write the graph before and after every pass into this folder")
+	flags.StringVar(&f.dumpIR, "dump-ir", "",
+		"write the graph before and after every pass into this folder")
 	flags.BoolVar(&f.timePasses, "time-passes", false, "report how long every pass took")
-	flags.Var(&f.maxMemory, "max-memory", "bound on resident memory, mapped files included (default none)")
+	flags.Var(&f.maxMemory, "max-memory",
+		"bound on resident memory, mapped files included (default none)")
 	flags.IntVarP(&s.Execution.Workers, "jobs", "j", 0, "worker threads (default one a core)")
 	flags.BoolVar(&s.Force, "force", false, "replace the output if it exists")
-	flags.BoolVar(&s.AllowNonFinite, "allow-nonfinite", false, "take NaN and infinite weights as they are")
+	flags.BoolVar(&s.AllowNonFinite, "allow-nonfinite", false,
+		"take NaN and infinite weights as they are")
 	addIgnoreUnknown(cmd, &f.ignoreUnknown)
 	complete(cmd, map[string][]string{"scheme": schemeWords(), "head": schemeWords(),
 		"float": {"f32", "f16", "bf16"}, "pass": passWords()})
@@ -87,7 +91,10 @@ func (f *jobFlags) prepare(app *cli.App) error {
 		debug.SetMemoryLimit(int64(f.maxMemory)) // collect garbage before the bound is met
 	}
 	if f.timePasses {
-		s.Passes.Time = func(name string, d time.Duration) { f.times = append(f.times, passTime{name, d.Seconds()}) }
+		s.Passes.Time = func(name string, d time.Duration) {
+			f.times = append(f.times, passTime{name,
+				d.Seconds()})
+		}
 	}
 	if f.dumpIR != "" {
 		s.Passes.Dump = f.dump

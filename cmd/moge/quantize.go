@@ -26,8 +26,9 @@ the checkpoint with the same flags. The folder appears when it is complete.`
 func newQuantize(app *cli.App) *cobra.Command {
 	f := &quantizeFlags{}
 	cmd := &cobra.Command{
-		Use: "quantize DIR --scheme SCHEME -o OUT", Short: "Write a quantized checkpoint that compile reads",
-		Long: quantizeLong,
+		Use:   "quantize DIR --scheme SCHEME -o OUT",
+		Short: "Write a quantized checkpoint that compile reads",
+		Long:  quantizeLong,
 		Example: "  moge quantize checkpoint --scheme w8a8-dynamic -o quantized\n" +
 			"  moge quantize checkpoint --scheme w8a8 --calib text.txt -o quantized",
 		Args: cli.Args("DIR"),

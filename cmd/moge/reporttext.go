@@ -27,7 +27,8 @@ func (r *jobReport) print(app *cli.App) {
 	default:
 		fmt.Fprintf(w, "wrote %s\n", r.Output)
 	}
-	row(w, "model", "%s, %s parameters, %s active", r.Model.Name, units.Count(r.Model.Total), units.Count(r.Model.Active))
+	row(w, "model", "%s, %s parameters, %s active", r.Model.Name, units.Count(r.Model.Total),
+		units.Count(r.Model.Active))
 	row(w, "linears", "%s", r.linears())
 	row(w, "sections", "%s", r.sections())
 	row(w, "output", "%s", r.output())

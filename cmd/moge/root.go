@@ -25,7 +25,8 @@ func newRoot(app *cli.App) *cobra.Command {
 	}
 	root.AddCommand(
 		newInspect(app), newConvert(app), newQuantize(app), newCompile(app), newVerify(app),
-		newRun(app), newEval(app), newBench(app), newTokenize(app), newSynth(app), newDemo(app), newVersion(app),
+		newRun(app), newEval(app), newBench(app), newTokenize(app), newSynth(app), newDemo(app),
+		newVersion(app),
 	)
 	return root
 }

@@ -11,13 +11,15 @@ import (
 
 // rows are the codes of the compiler's errors; exit.Table has all others.
 var rows = []exit.Row{
-	{Code: exit.Usage, What: "a choice that no input could meet", Match: exit.As[*driver.UsageError]()},
+	{Code: exit.Usage, What: "a choice that no input could meet",
+		Match: exit.As[*driver.UsageError]()},
 	{Code: exit.Resources, What: "--max-memory is too small", Match: exit.As[*codegen.MemoryError]()},
 	{Code: exit.Gate, What: "bundle differs from its source", Match: exit.As[*driver.MismatchError]()},
 	{Code: exit.Input, What: "input does not fit", Match: exit.As[*driver.InputError]()},
 	{Code: exit.Input, What: "output cannot be written", Match: exit.As[*driver.OutputError]()},
 	{Code: exit.Input, What: "model is unknown or incomplete", Match: exit.As[*models.Error]()},
-	{Code: exit.Input, What: "weights hold NaN or infinity", Match: exit.As[*weights.NonFiniteError]()},
+	{Code: exit.Input, What: "weights hold NaN or infinity",
+		Match: exit.As[*weights.NonFiniteError]()},
 	{Code: exit.Input, What: "weights hold NaN or infinity", Match: exit.As[*quant.NonFiniteError]()},
 }
 

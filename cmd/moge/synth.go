@@ -31,7 +31,8 @@ With --sparse the files have their full size but occupy no disk, and all weights
 func newSynth(app *cli.App) *cobra.Command {
 	var f synthFlags
 	cmd := &cobra.Command{
-		Use: "synth --config config.json -o DIR", Short: "Write a random checkpoint of a configuration", Long: synthLong,
+		Use: "synth --config config.json -o DIR", Short: "Write a random checkpoint of a configuration",
+		Long: synthLong,
 		Example: "  moge synth --config config.json --layers 2 -o random\n" +
 			"  moge synth --config config.json --sparse -o hole",
 		Args: cli.Args(),

@@ -41,7 +41,8 @@ func newTokenize(app *cli.App) *cobra.Command {
 		Args: cli.Args("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error { return tokenize(app, args[0], decode) },
 	}
-	cmd.Flags().BoolVar(&decode, "decode", false, "read objects with ids and write them with their text")
+	cmd.Flags().BoolVar(&decode, "decode", false,
+		"read objects with ids and write them with their text")
 	return cmd
 }
 
@@ -83,7 +84,8 @@ func eachLine(in io.Reader, out io.Writer, convert func(string) (tokenLine, erro
 		}
 		result, err := convert(strings.TrimSuffix(line, "\n"))
 		if err != nil {
-			return errors.Join(w.Flush(), exit.With(exit.Input, fmt.Errorf("standard input, line %d: %w", number, err)))
+			return errors.Join(w.Flush(), exit.With(exit.Input, fmt.Errorf("standard input, line %d: %w",
+				number, err)))
 		}
 		if err := e.Encode(result); err != nil {
 			return err

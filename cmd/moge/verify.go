@@ -42,10 +42,14 @@ a difference is exit code 4, a damaged bundle 3.`
 func newVerify(app *cli.App) *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use: "verify NAME.moge", Short: "Check a bundle, and compare it with its source", Long: verifyLong,
+		Use: "verify NAME.moge", Short: "Check a bundle, and compare it with its source",
+		Long:    verifyLong,
 		Example: "  moge verify model.moge\n  moge verify model.moge --source checkpoint",
 		Args:    cli.Args("NAME.moge"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), app, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd.Context(), app,
+				args[0])
+		},
 	}
 	cmd.Flags().StringVar(&f.source, "source", "", "checkpoint that the bundle was compiled from")
 	addIgnoreUnknown(cmd, &f.ignoreUnknown)
@@ -112,7 +116,8 @@ func (f *verifyFlags) report(app *cli.App, b *bundle.Bundle) error {
 	if *f.json {
 		return app.JSON(r)
 	}
-	fmt.Fprintf(app.Out, "%s: %d sections, %s, all hashes and the plan are right\n", r.Bundle, r.Sections, units.Bytes(r.Bytes))
+	fmt.Fprintf(app.Out, "%s: %d sections, %s, all hashes and the plan are right\n", r.Bundle,
+		r.Sections, units.Bytes(r.Bytes))
 	if f.source != "" {
 		fmt.Fprintf(app.Out, "%s: gives the same plan and the same bytes\n", f.source)
 	}

@@ -33,7 +33,10 @@ var refusals = []refusal{
 	{func(x *bundlepb.Manifest) { x.Model.Layers = -1 }, "model: a count is negative"},
 	{func(x *bundlepb.Manifest) { x.Model.KvDtype = 77 }, "model: unknown element type 77"},
 	{func(x *bundlepb.Manifest) { x.Targets = nil }, "manifest without targets"},
-	{func(x *bundlepb.Manifest) { x.Targets = []string{"cpu", "cpu"} }, `targets[1]: name "cpu" appears twice`},
+	{
+		func(x *bundlepb.Manifest) { x.Targets = []string{"cpu", "cpu"} },
+		`targets[1]: name "cpu" appears twice`,
+	},
 	{func(x *bundlepb.Manifest) { x.Config[1].Key = "placement" },
 		"config[1]: keys are not sorted, unique and non-empty"},
 	{func(x *bundlepb.Manifest) { x.Provenance.JobKey = []byte{1} }, "provenance: a digest is not 32 bytes"},
@@ -50,7 +53,9 @@ var refusals = []refusal{
 		`files[0]: path "weights/x" is reserved`},
 	{func(x *bundlepb.Manifest) { x.Files = []*bundlepb.File{{Path: "manifest.pb", Sha256: anySum}} },
 		`files[0]: path "manifest.pb" is reserved`},
-	{func(x *bundlepb.Manifest) { x.Files = []*bundlepb.File{{Path: "b", Sha256: anySum}, {Path: "a", Sha256: anySum}} },
+	{func(x *bundlepb.Manifest) {
+		x.Files = []*bundlepb.File{{Path: "b", Sha256: anySum}, {Path: "a", Sha256: anySum}}
+	},
 		`files[1]: path "a" is not in sorted order, or twice`},
 	{func(x *bundlepb.Manifest) {
 		x.Files = []*bundlepb.File{{Path: "a", Sha256: anySum}, {Path: "a/b/c", Sha256: anySum}}
@@ -64,11 +69,17 @@ var refusals = []refusal{
 		`ranks[1]: index 0, file "weights/rank-01.bin", want "weights/rank-01.bin"`},
 	{func(x *bundlepb.Manifest) { x.Ranks[1].File = "weights/../x" },
 		`ranks[1]: index 1, file "weights/../x", want "weights/rank-01.bin"`},
-	{func(x *bundlepb.Manifest) { x.Ranks[0].Size++ }, "ranks[0]: size 513, but the last section ends at byte 512"},
+	{
+		func(x *bundlepb.Manifest) { x.Ranks[0].Size++ },
+		"ranks[0]: size 513, but the last section ends at byte 512",
+	},
 	{func(x *bundlepb.Manifest) { x.Ranks[1].Sections = x.Ranks[1].Sections[:3]; x.Ranks[1].Size = 340 },
 		"ranks[1]: 3 sections, ranks[0] has 4"},
-	{func(x *bundlepb.Manifest) { x.Ranks[1].Sections[0].Name = "x" }, `ranks[1].sections[0]: "x" differs from ` +
-		`"embed.weight" of ranks[0] in name, dtype, shape or layout`},
+	{
+		func(x *bundlepb.Manifest) { x.Ranks[1].Sections[0].Name = "x" },
+		`ranks[1].sections[0]: "x" differs from ` +
+			`"embed.weight" of ranks[0] in name, dtype, shape or layout`,
+	},
 	{func(x *bundlepb.Manifest) { x.Ranks[0].Sections[1].Name = "embed.weight" },
 		`ranks[0].sections[1]: name "embed.weight" appears twice`},
 	{func(x *bundlepb.Manifest) { x.Ranks[0].Sections[1].Name = "a\nb" },
@@ -85,20 +96,29 @@ var refusals = []refusal{
 		`ranks[0].sections[1]: "norm.weight": unknown element type 0`},
 	{func(x *bundlepb.Manifest) { x.Ranks[0].Sections[1].Sha256 = nil },
 		`ranks[0].sections[1]: "norm.weight" has no sha256`},
-	{func(x *bundlepb.Manifest) { x.Ranks[0].Sections[2].Sha256 = anySum }, `ranks[0].sections[2]: "head.weight" ` +
-		`shares the bytes of "embed.weight" but not its type, shape or hash`},
+	{
+		func(x *bundlepb.Manifest) { x.Ranks[0].Sections[2].Sha256 = anySum },
+		`ranks[0].sections[2]: "head.weight" ` +
+			`shares the bytes of "embed.weight" but not its type, shape or hash`,
+	},
 
 	{func(x *bundlepb.Manifest) { x.Programs[0].Name = "prefill" }, `no program is named "step"`},
 	{func(x *bundlepb.Manifest) { x.Programs = append(x.Programs, x.Programs[0]) },
 		`programs[1]: name "step" appears twice`},
 	{func(x *bundlepb.Manifest) { x.Programs[0].Limits = nil }, "programs[0]: no limits"},
-	{func(x *bundlepb.Manifest) { x.Programs[0].Limits.MaxBatchTokens = 0 }, "programs[0]: the limit of T is 0"},
+	{
+		func(x *bundlepb.Manifest) { x.Programs[0].Limits.MaxBatchTokens = 0 },
+		"programs[0]: the limit of T is 0",
+	},
 	{func(x *bundlepb.Manifest) { x.Programs[0].Limits.MaxWorldTokens = -1 },
 		"programs[0]: the limit of T_WORLD is -1"},
 	{func(x *bundlepb.Manifest) { x.Programs[0].Limits.Context = 0 },
 		"programs[0]: limits of 4 sequences and 0 positions"},
-	{func(x *bundlepb.Manifest) { x.Programs[0].ArenaBytes-- }, "programs[0].buffers[1]: 6400 bytes at 64 are " +
-		"misaligned or outside the arena of 6463 bytes"},
+	{
+		func(x *bundlepb.Manifest) { x.Programs[0].ArenaBytes-- },
+		"programs[0].buffers[1]: 6400 bytes at 64 are " +
+			"misaligned or outside the arena of 6463 bytes",
+	},
 	{func(x *bundlepb.Manifest) { x.Programs[0].Buffers[1].Offset = 1<<64 - 64 },
 		"programs[0].buffers[1]: 6400 bytes " +
 			"at 18446744073709551552 are misaligned or outside the arena of 6464 bytes"},
@@ -118,14 +138,23 @@ var refusals = []refusal{
 		"programs[0].buffers[0]: element type 0 with 1 dimensions"},
 	{func(x *bundlepb.Manifest) { x.Programs[0].States[0].Heads = 0 },
 		`programs[0].states[0]: "layers.0.attn.k" has element type 2, 0 heads of width 8`},
-	{func(x *bundlepb.Manifest) { x.Programs[0].Outputs[0].Buffer = 2 }, "programs[0].outputs[0]: buffer 2 of 2"},
+	{
+		func(x *bundlepb.Manifest) { x.Programs[0].Outputs[0].Buffer = 2 },
+		"programs[0].outputs[0]: buffer 2 of 2",
+	},
 	{func(x *bundlepb.Manifest) { x.Programs[0].Inputs[0].Name = "" },
 		`programs[0].inputs[0]: name "" is empty, too long or has control characters`},
 
 	{func(x *bundlepb.Manifest) { firstStep(x).Op = 0 }, "programs[0].steps[0]: unknown op-code 0"},
 	{func(x *bundlepb.Manifest) { firstStep(x).Op = 9999 }, "programs[0].steps[0]: unknown op-code 9999"},
-	{func(x *bundlepb.Manifest) { firstStep(x).Guard.Scalar = 0 }, "programs[0].steps[0]: guard 1 <= scalar 0 <= 16"},
-	{func(x *bundlepb.Manifest) { firstStep(x).Guard.Min = 17 }, "programs[0].steps[0]: guard 17 <= scalar 1 <= 16"},
+	{
+		func(x *bundlepb.Manifest) { firstStep(x).Guard.Scalar = 0 },
+		"programs[0].steps[0]: guard 1 <= scalar 0 <= 16",
+	},
+	{
+		func(x *bundlepb.Manifest) { firstStep(x).Guard.Min = 17 },
+		"programs[0].steps[0]: guard 17 <= scalar 1 <= 16",
+	},
 	{func(x *bundlepb.Manifest) { firstStep(x).Args[0].Kind = &bundlepb.Operand_Buffer{Buffer: 2} },
 		"programs[0].steps[0].args[0]: buffer 2 of 2"},
 	{func(x *bundlepb.Manifest) { firstStep(x).Args[1].Kind = &bundlepb.Operand_Section{Section: 4} },

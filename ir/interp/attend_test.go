@@ -163,7 +163,8 @@ func TestStateErrors(t *testing.T) {
 	}
 	_, err := RunValues(attention(t, dtype.I8, 1, 1, 1, 0), at(1, 0).values(1, 1, 1), st, nil,
 		Options{})
-	if want := `state "k" holds state:f32[1,1], the graph wants state:i8[1,1]`; err == nil || err.Error() != want {
+	if want := `state "k" holds state:f32[1,1], the graph wants state:i8[1,1]`; err == nil ||
+		err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

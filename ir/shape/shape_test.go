@@ -13,7 +13,8 @@ func TestDimText(t *testing.T) {
 			t.Errorf("ParseDim(%q) = %v, %v", d.String(), got, err)
 		}
 	}
-	for _, text := range []string{"", "-1", "Q", "1*T", "08", "ceil(T/1)", "ceil(T/0)", "ceil(T", "x*T", "8*", "2*3", "ceil(T/2"} {
+	for _, text := range []string{"", "-1", "Q", "1*T", "08", "ceil(T/1)", "ceil(T/0)", "ceil(T",
+		"x*T", "8*", "2*3", "ceil(T/2"} {
 		if d, err := ParseDim(text); err == nil {
 			t.Errorf("ParseDim(%q) = %v, want an error", text, d)
 		}

@@ -3,6 +3,7 @@ package cpudevice
 import (
 	"math"
 
+	"moge/ir/exact"
 	"moge/ir/shape"
 	"moge/runtime/kernels"
 )
@@ -34,9 +35,8 @@ func bindAddRMSNorm(b *binder) func(*machine) error {
 	}
 }
 
-// bindRopeTable: cosines and sines of pos · theta^(-2i/dim), the angle in f32. The f64 sine
-// and cosine of package math are those of the machine: on one that fuses multiply-adds a
-// result may differ by one unit in the last place of the f32 table.
+// bindRopeTable: cosines and sines of pos · theta^(-2i/dim), the angle in f32. Package exact
+// makes the table the same on every machine, and that of the interpreter.
 func bindRopeTable(b *binder) func(*machine) error {
 	positions := arg[int32](b, 0, 1)
 	cos, sin := result[float32](b, 0, 2), result[float32](b, 1, 2)
@@ -59,15 +59,15 @@ func bindRopeTable(b *binder) func(*machine) error {
 func ropeFrequencies(half int, theta float64) []float32 {
 	frequency := make([]float32, half)
 	for i := range frequency {
-		frequency[i] = float32(math.Pow(theta, -2*float64(i)/float64(2*half)))
+		frequency[i] = float32(exact.Pow(theta, -2*float64(i)/float64(2*half)))
 	}
 	return frequency
 }
 
 func ropeRow(cos, sin []float32, position int32, frequency []float32) {
 	for i, f := range frequency {
-		s, c := math.Sincos(float64(float32(float32(position) * f)))
-		cos[i], sin[i] = float32(c), float32(s)
+		angle := float64(float32(float32(position) * f))
+		cos[i], sin[i] = float32(exact.Cos(angle)), float32(exact.Sin(angle))
 	}
 }
 

@@ -37,7 +37,10 @@ func TestFloatLogitsAgreeWithGolden(t *testing.T) {
 			}
 			if _, ok := g.c.Tensor("expert_ids"); ok {
 				if got := choices(t, e, g.ids("input_ids")); !slices.Equal(got, g.ints("expert_ids")) {
-					t.Errorf("only %.4f of the expert choices are the golden ones", sameShare(got, g.ints("expert_ids")))
+					t.Errorf(
+						"only %.4f of the expert choices are the golden ones",
+						sameShare(got, g.ints("expert_ids")),
+					)
 				}
 			}
 			if _, ok := g.c.Tensor("greedy"); ok {
@@ -49,7 +52,11 @@ func TestFloatLogitsAgreeWithGolden(t *testing.T) {
 
 func wantGreedy(t *testing.T, e *engine.Engine, prompt, want []int32) {
 	t.Helper()
-	r, err := e.Generate(context.Background(), prompt, engine.GenerateOptions{MaxTokens: len(want), IgnoreEOS: true})
+	r, err := e.Generate(
+		context.Background(),
+		prompt,
+		engine.GenerateOptions{MaxTokens: len(want), IgnoreEOS: true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

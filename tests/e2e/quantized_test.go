@@ -67,8 +67,15 @@ func TestQuantizedPerplexity(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			wantInt8Sections(t, open(t, choice{dir: tiny, scheme: scheme, kv: dtype.F32}))
 			c := against(t, scheme)
-			t.Logf("perplexity %.4f against %.4f (%+.3f %%), KL %.2e, same top-1 %.4f, same experts %.4f",
-				c.Model.Perplexity, c.Base.Perplexity, 100*(c.Model.Perplexity/c.Base.Perplexity-1), c.KL, c.SameTop1, *c.SameExperts)
+			t.Logf(
+				"perplexity %.4f against %.4f (%+.3f %%), KL %.2e, same top-1 %.4f, same experts %.4f",
+				c.Model.Perplexity,
+				c.Base.Perplexity,
+				100*(c.Model.Perplexity/c.Base.Perplexity-1),
+				c.KL,
+				c.SameTop1,
+				*c.SameExperts,
+			)
 			if c.Model.Perplexity > 1.01*c.Base.Perplexity {
 				t.Errorf("perplexity %g is more than 1 %% above %g", c.Model.Perplexity, c.Base.Perplexity)
 			}

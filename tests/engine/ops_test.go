@@ -141,7 +141,9 @@ var opCases = []opCase{
 	quantizedCase("quantize_static", false, ir.OpQuantizeStatic, ir.Float("amax", 1.7)),
 	quantizedCase("quantize_static zero", false, ir.OpQuantizeStatic, ir.Float("amax", 0)),
 	{"w8linear", 0, func(b *graphBuilder, x *ir.Value) []*ir.Value {
-		return one(b.Op1(ir.OpW8Linear, "op", x, b.w(dtype.I8, outs, width), b.scale(outs), b.w(dtype.F32, outs)))
+		return one(
+			b.Op1(ir.OpW8Linear, "op", x, b.w(dtype.I8, outs, width), b.scale(outs), b.w(dtype.F32, outs)),
+		)
 	}},
 	{"w8linear no bias", 0, func(b *graphBuilder, x *ir.Value) []*ir.Value {
 		return one(b.Op1(ir.OpW8Linear, "op", x, b.w(dtype.I8, outs, width), b.scale(outs)))
@@ -202,7 +204,10 @@ var opCases = []opCase{
 		i := b.Add(ir.OpIota, "iota", nil, ir.Int("count", 3), ir.Int("step", 2))[0]
 		return b.Reshape("iota", b.Slice("iota", i, 0, 1, 3), shape.Make(1, 2))
 	}),
-	unary(ir.OpMaxLast, 0), unary(ir.OpArgMaxLast, 0), unary(ir.OpSumLast, 0), unary(ir.OpTopK, 0, ir.Int("k", 9)),
+	unary(
+		ir.OpMaxLast,
+		0,
+	), unary(ir.OpArgMaxLast, 0), unary(ir.OpSumLast, 0), unary(ir.OpTopK, 0, ir.Int("k", 9)),
 	unary(ir.OpSoftmax, 2+2+1+width/16+4), unary(ir.OpSiLU, 2+2), unary(ir.OpSwiGLU, 2+2+1),
 	{"rms_norm", 8, func(b *graphBuilder, x *ir.Value) []*ir.Value {
 		return b.Add(ir.OpRMSNorm, "op", []*ir.Value{cube(b, x), b.scale(25)}, ir.Float("eps", 1e-5))
@@ -331,7 +336,15 @@ func compareOutput(t *testing.T, r device.Runner, name string, want *tensor.Tens
 	}
 	for i, v := range want.F32 {
 		if off := math.Abs(float64(got[i]) - float64(v)); !(off <= ulps/(1<<24)*math.Abs(float64(v))) {
-			t.Errorf("%s: element %d is %v, want %v: off by %.3g, %v units allowed", name, i, got[i], v, off, ulps)
+			t.Errorf(
+				"%s: element %d is %v, want %v: off by %.3g, %v units allowed",
+				name,
+				i,
+				got[i],
+				v,
+				off,
+				ulps,
+			)
 			return
 		}
 	}

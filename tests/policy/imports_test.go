@@ -44,7 +44,14 @@ var rules = []rule{
 	{of: []string{"runtime/kernels", "runtime/cpu"}, may: []string{"ir/dtype", "runtime/cpu"},
 		reason: "inner loops know slices alone"},
 	{of: []string{"runtime"},
-		may: []string{"ir/dtype", "ir/shape", "quant", "formats", "runtime"}, except: []string{"formats/models"},
+		may: []string{
+			"ir/dtype",
+			"ir/shape",
+			"ir/exact",
+			"quant",
+			"formats",
+			"runtime",
+		}, except: []string{"formats/models"},
 		reason: "the deployed program does not contain the compiler"},
 	{of: []string{"passes"}, may: []string{"ir", "quant", "passes"}, except: []string{"ir/interp"},
 		reason: "passes see weights as names and no machine"},
@@ -54,7 +61,7 @@ var rules = []rule{
 var (
 	deployed = []string{"runtime", "cmd/moge-run"}
 	compiler = []string{"ir", "formats/models", "passes", "codegen", "ascend"}
-	shared   = []string{"ir/dtype", "ir/shape"}
+	shared   = []string{"ir/dtype", "ir/shape", "ir/exact"}
 )
 
 func TestFolderOrder(t *testing.T) {

@@ -49,7 +49,8 @@ func (a *App) Prepare(root *cobra.Command) {
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	flags := root.PersistentFlags()
-	flags.BoolVarP(&a.Term.Quiet, "quiet", "q", a.Term.Quiet, "write nothing but errors to standard error")
+	flags.BoolVarP(&a.Term.Quiet, "quiet", "q", a.Term.Quiet,
+		"write nothing but errors to standard error")
 	flags.BoolVarP(&a.Term.Verbose, "verbose", "v", a.Term.Verbose,
 		"write more to standard error: all warnings, all tensors, the time of each stage")
 	a.mark(root)

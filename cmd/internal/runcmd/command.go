@@ -74,7 +74,8 @@ func (f *flags) addPrompt(cmd *cobra.Command) {
 	fl.StringVarP(&f.prompt, "prompt", "p", "", "the prompt")
 	fl.StringVarP(&f.file, "file", "f", "", "read the prompt from a file")
 	fl.BoolVar(&f.chat, "chat", false, "put the prompt into the chat template, as the user's turn")
-	fl.StringVar(&f.tokens, "tokens", "", "safetensors file with input_ids [B,T], in place of a prompt")
+	fl.StringVar(&f.tokens, "tokens", "",
+		"safetensors file with input_ids [B,T], in place of a prompt")
 	fl.StringVar(&f.logits, "logits", "", "safetensors file for the logits of --tokens")
 	fl.BoolVar(&f.force, "force", false, "replace the file of --logits if it exists")
 	cmd.MarkFlagsMutuallyExclusive("prompt", "file", "tokens")
@@ -89,8 +90,10 @@ func (f *flags) addPrompt(cmd *cobra.Command) {
 func (f *flags) addSampling(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.IntVarP(&f.max, "max-tokens", "n", 64, "tokens to generate; 0 is as many as fit in the context")
-	fl.Float64Var(&f.params.Temperature, "temp", 0, "temperature; 0 is greedy, then the next three are not used")
-	fl.Float64Var(&f.params.TopP, "top-p", 1, "sample from the likeliest tokens up to this share of the probability")
+	fl.Float64Var(&f.params.Temperature, "temp", 0,
+		"temperature; 0 is greedy, then the next three are not used")
+	fl.Float64Var(&f.params.TopP, "top-p", 1,
+		"sample from the likeliest tokens up to this share of the probability")
 	fl.IntVar(&f.params.TopK, "top-k", 0, "sample from this many of the likeliest tokens; 0 is all")
 	fl.Uint64Var(&f.params.Seed, "seed", 0, "seed of the random numbers")
 	fl.StringArrayVar(&f.stop, "stop", nil, "end before this text; repeatable")

@@ -50,7 +50,8 @@ func (f *flags) validate(cmd *cobra.Command, stdin bool) error {
 		given++
 	}
 	if given != 1 {
-		return cli.Usage("give one of -p TEXT, -f FILE, - and --tokens FILE; see %s --help", cmd.CommandPath())
+		return cli.Usage("give one of -p TEXT, -f FILE, - and --tokens FILE; see %s --help",
+			cmd.CommandPath())
 	}
 	for _, n := range []struct {
 		flag  string
@@ -90,7 +91,8 @@ func (f *flags) open(ctx context.Context, app *cli.App, dir string) (*engine.Eng
 		return nil, err
 	}
 	if load.Context > compiled {
-		return nil, cli.Usage("--ctx %d is more than the %d positions that %s was compiled for", f.context, compiled, dir)
+		return nil, cli.Usage("--ctx %d is more than the %d positions that %s was compiled for",
+			f.context, compiled, dir)
 	}
 	if f.tokens == "" {
 		load.CacheRows = compiled
@@ -112,8 +114,10 @@ func contextOf(dir string) (int64, error) {
 }
 
 // Open opens a bundle and shows the progress of a full check.
-func Open(ctx context.Context, app *cli.App, dir string, full bool, load device.Options) (*engine.Engine, error) {
-	e, err := engine.Open(ctx, dir, engine.Options{FullCheck: full, Load: load, Progress: app.Term.Progress("check", term.Bytes)})
+func Open(ctx context.Context, app *cli.App, dir string, full bool,
+	load device.Options) (*engine.Engine, error) {
+	e, err := engine.Open(ctx, dir, engine.Options{FullCheck: full, Load: load,
+		Progress: app.Term.Progress("check", term.Bytes)})
 	app.Term.Done()
 	return e, blame(err)
 }

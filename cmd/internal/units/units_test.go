@@ -18,7 +18,8 @@ func TestParseSize(t *testing.T) {
 }
 
 func TestParseSizeRefuses(t *testing.T) {
-	for _, text := range []string{"", "GiB", "-1", "1.5GiB", "1 0", "9223372036854775808", "9000000TiB", "1gib"} {
+	for _, text := range []string{"", "GiB", "-1", "1.5GiB", "1 0", "9223372036854775808",
+		"9000000TiB", "1gib"} {
 		_, err := ParseSize(text)
 		want := `"` + text + `" is not a size such as 1000000, 512MiB or 2GB`
 		if err == nil || err.Error() != want {
