@@ -42,21 +42,19 @@ func ascend910B(v variant910B) *Chip {
 	c := &Chip{name: v.name, family: Ascend910B, texts: texts910B}
 	c.texts[SOCVersion] = TextFact{v.soc, CMake}
 	c.facts = facts910B
-	for p, f := range map[Param]Fact{
-		AICores:         fact(v.cores, INI),
-		CubeUnits:       fact(v.cores, INI),
-		VectorUnits:     fact(2*v.cores, INI),
-		CubeClock:       fact(v.hz, INI),
-		VectorClock:     noted(v.hz, Catlass, "the documented vector peak of 48 · 128 · 1.8 GHz uses the matrix unit's clock"),
-		L2Bytes:         fact(v.l2, INI),
-		DRAMBytes:       v.dram,
-		DRAMRate:        v.dramRate,
-		DRAMRateOfCores: noted(v.cores*32*v.hz, Calc, "ai_cores · ddr_rate · cube_clock; one side of each core draws"),
-		PublishedHalf:   v.half,
-		PublishedInt8:   v.integer,
-	} {
-		c.facts[p] = f
-	}
+	c.facts[AICores] = fact(v.cores, INI)
+	c.facts[CubeUnits] = fact(v.cores, INI)
+	c.facts[VectorUnits] = fact(2*v.cores, INI)
+	c.facts[CubeClock] = fact(v.hz, INI)
+	c.facts[VectorClock] = noted(v.hz, Catlass,
+		"the documented vector peak of 48 · 128 · 1.8 GHz uses the matrix unit's clock")
+	c.facts[L2Bytes] = fact(v.l2, INI)
+	c.facts[DRAMBytes] = v.dram
+	c.facts[DRAMRate] = v.dramRate
+	c.facts[DRAMRateOfCores] = noted(v.cores*32*v.hz, Calc,
+		"ai_cores · ddr_rate · cube_clock; one side of each core draws")
+	c.facts[PublishedHalf] = v.half
+	c.facts[PublishedInt8] = v.integer
 	return c
 }
 

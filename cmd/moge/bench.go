@@ -21,11 +21,12 @@ type benchFlags struct {
 	output                   cli.Choice
 }
 
-const benchLong = `Bench measures speed as llama-bench defines it: ppN is the processing of a prompt of N random
-tokens in an empty context, tgN the generation of N tokens one by one from an empty context.
-Each is run once to warm up and then -r times; the result is the mean and the sample standard
-deviation in tokens a second. For tgN it also gives the bytes of weights that one token reads,
-and the bandwidth that this implies.`
+const benchLong = `Bench measures speed as llama-bench defines it: ppN is the
+processing of a prompt of N random tokens in an empty context, tgN the generation of
+N tokens one by one from an empty context. Each is run once to warm up and then -r
+times; the result is the mean and the sample standard deviation in tokens a second.
+For tgN it also gives the bytes of weights that one token reads, and the bandwidth
+that this implies.`
 
 func newBench(app *cli.App) *cobra.Command {
 	f := benchFlags{output: cli.Choice{Value: "md", Words: []string{"md", "json"}}}
@@ -35,8 +36,7 @@ func newBench(app *cli.App) *cobra.Command {
 		Example: "  moge bench model.moge -p 512 -n 64 -r 5\n  moge bench model.moge -n 0 -o json",
 		Args:    cli.Args("NAME.moge"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.run(cmd.Context(), app,
-				args[0])
+			return f.run(cmd.Context(), app, args[0])
 		},
 	}
 	flags := cmd.Flags()

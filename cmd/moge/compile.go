@@ -22,12 +22,14 @@ type compileFlags struct {
 	json   *bool
 }
 
-const compileLong = `Compile turns the checkpoint in DIR, or what quantize wrote, into the bundle NAME.moge.
+const compileLong = `Compile turns the checkpoint in DIR, or what quantize wrote,
+into the bundle NAME.moge.
 
-Everything that can be refused is refused before the first byte is written. The bundle appears
-under its name when it is complete; until then it is NAME.moge.partial. An interrupted job goes
-on with --resume, which recomputes nothing that is finished and gives the same bytes.
-The bytes depend on the source and on the flags up to --pass, not on the machine or on -j.`
+Everything that can be refused is refused before the first byte is written. The
+bundle appears under its name when it is complete; until then it is
+NAME.moge.partial. An interrupted job goes on with --resume, which recomputes
+nothing that is finished and gives the same bytes. The bytes depend on the source
+and on the flags up to --pass, not on the machine or on -j.`
 
 func newCompile(app *cli.App) *cobra.Command {
 	f := &compileFlags{}

@@ -22,8 +22,8 @@ func newConvert(app *cli.App) *cobra.Command {
 	var f convertFlags
 	cmd := &cobra.Command{
 		Use: "convert DIR -o FILE", Short: "Write the graph of a checkpoint as text, before any pass",
-		Long: "Convert reads the headers of the checkpoint in DIR and writes the graph of one step of its\n" +
-			"model in the text form of ir/SPEC.md. No weight is read.",
+		Long: "Convert reads the headers of the checkpoint in DIR and writes the graph of one step\n" +
+			"of its model in the text form of ir/SPEC.md. No weight is read.",
 		Example: "  moge convert checkpoint -o model.ir\n  moge convert checkpoint -o - | less",
 		Args:    cli.Args("DIR"),
 		RunE:    func(_ *cobra.Command, args []string) error { return convert(app, args[0], f) },

@@ -20,9 +20,10 @@ const (
 	demoPrompt = "Once upon a time"
 )
 
-const demoLong = `Demo takes the checkpoint that comes with the source through all steps: inspect, convert,
-quantize to int8, compile, verify, run. It prints each command as you would type it, and what
-it gives. Run it from the root of a clone, or name a checkpoint with --model.`
+const demoLong = `Demo takes the checkpoint that comes with the source through all
+steps: inspect, convert, quantize to int8, compile, verify, run. It prints each
+command as you would type it, and what it gives. Run it from the root of a clone, or
+name a checkpoint with --model.`
 
 func newDemo(app *cli.App) *cobra.Command {
 	var model, keep string
@@ -75,8 +76,8 @@ func demoSteps(ctx context.Context, app *cli.App, model, dir string) error {
 		{"its linears in int8, activations scaled for each token",
 			[]string{"quantize", model, "--scheme", "w8a8-dynamic", "-o", in("quantized")}},
 		{"a bundle for this machine", []string{"compile", in("quantized"), "-o", in("demo.moge")}},
-		{"is the bundle what the checkpoint gives?", []string{"verify", in("demo.moge"), "--source",
-			model}},
+		{"is the bundle what the checkpoint gives?",
+			[]string{"verify", in("demo.moge"), "--source", model}},
 		{"and now it writes", []string{"run", in("demo.moge"), "-p", demoPrompt, "-n", "48"}},
 	} {
 		fmt.Fprintf(app.Out, "# %s\n$ moge %s\n", s.what, commandLine(s.args))

@@ -36,14 +36,15 @@ type evalReport struct {
 
 const evalSchema = "moge.eval/1"
 
-const evalLong = `Eval measures how well the model predicts a text: the text is split at blank lines, each
-passage gets its beginning and end of sequence and is cut into windows of 256 tokens, and each
-window is scored alone; the first token of a window is not scored.
+const evalLong = `Eval measures how well the model predicts a text: the text is
+split at blank lines, each passage gets its beginning and end of sequence and is cut
+into windows of 256 tokens, and each window is scored alone; the first token of a
+window is not scored.
 
-With --base it compares the bundle with another one of the same model, usually the float one:
-perplexities, mean KL divergence of the base's prediction to the bundle's in nats, the share of
-tokens with the same likeliest continuation, and the share of equal expert choices by layer.
-A gate that is not met is exit code 4.`
+With --base it compares the bundle with another one of the same model, usually the
+float one: perplexities, mean KL divergence of the base's prediction to the bundle's
+in nats, the share of tokens with the same likeliest continuation, and the share of
+equal expert choices by layer. A gate that is not met is exit code 4.`
 
 func newEval(app *cli.App) *cobra.Command {
 	var f evalFlags
@@ -108,8 +109,7 @@ func (f *evalFlags) open(ctx context.Context, app *cli.App, dir string) (*engine
 func (f *evalFlags) measure(ctx context.Context, app *cli.App, r *evalReport, e *engine.Engine,
 	windows [][]int32) (err error) {
 	progress := func(done, total int) {
-		app.Term.Advance("score", "tokens", int64(done),
-			int64(total))
+		app.Term.Advance("score", "tokens", int64(done), int64(total))
 	}
 	defer app.Term.Done()
 	if f.base == "" {
@@ -133,8 +133,8 @@ func (f *evalFlags) measure(ctx context.Context, app *cli.App, r *evalReport, e 
 // gate compares with what the user demands; a value that is no number fails.
 func (f *evalFlags) gate(r *evalReport) error {
 	if f.gateKL && !(r.Comparison.KL <= f.maxKL) {
-		return exit.With(exit.Gate, fmt.Errorf("mean KL %.6f is above --max-kl %g", r.Comparison.KL,
-			f.maxKL))
+		return exit.With(exit.Gate,
+			fmt.Errorf("mean KL %.6f is above --max-kl %g", r.Comparison.KL, f.maxKL))
 	}
 	if f.gatePPL && !(*r.Increase <= f.maxRise) {
 		return exit.With(exit.Gate,

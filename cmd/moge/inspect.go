@@ -18,10 +18,11 @@ import (
 	"moge/formats/tokenizer"
 )
 
-const inspectLong = `Inspect reads the headers of the checkpoint, the quantized folder or the bundle in DIR, never
-its weights, and reports the family, sizes, parameters, element types, the memory it will need,
-and what is missing or unknown. Whatever can be told is told; if the checkpoint could not be
-converted the exit code is 3.`
+const inspectLong = `Inspect reads the headers of the checkpoint, the quantized
+folder or the bundle in DIR, never its weights, and reports the family, sizes,
+parameters, element types, the memory it will need, and what is missing or unknown.
+Whatever can be told is told; if the checkpoint could not be converted the exit code
+is 3.`
 
 func newInspect(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
@@ -31,8 +32,7 @@ func newInspect(app *cli.App) *cobra.Command {
 	}
 	asJSON := cli.JSONFlag(cmd, inspectSchema)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return inspect(cmd.Context(), app,
-			args[0], *asJSON)
+		return inspect(cmd.Context(), app, args[0], *asJSON)
 	}
 	return cmd
 }

@@ -92,8 +92,7 @@ func (f *jobFlags) prepare(app *cli.App) error {
 	}
 	if f.timePasses {
 		s.Passes.Time = func(name string, d time.Duration) {
-			f.times = append(f.times, passTime{name,
-				d.Seconds()})
+			f.times = append(f.times, passTime{name, d.Seconds()})
 		}
 	}
 	if f.dumpIR != "" {

@@ -28,20 +28,16 @@ func TestMain(m *testing.M) {
 		"moge":         main,
 		"moge-no-room": with(func(app *cli.App) { app.FS = badFS{FS: app.FS} }),
 		"moge-disk-full": with(func(app *cli.App) {
-			app.FS = badFS{FS: app.FS, write: diskFull,
-				free: 1 << 50}
+			app.FS = badFS{FS: app.FS, write: diskFull, free: 1 << 50}
 		}),
 		"moge-interrupt": with(func(app *cli.App) {
-			app.FS = badFS{FS: app.FS, write: interruptWrite(),
-				free: 1 << 50}
+			app.FS = badFS{FS: app.FS, write: interruptWrite(), free: 1 << 50}
 		}),
 		"moge-interrupt-me": with(func(app *cli.App) {
-			app.Out = cli.NewOutput(hooked{app.Out,
-				interruptMe})
+			app.Out = cli.NewOutput(hooked{app.Out, interruptMe})
 		}),
 		"moge-truncate": with(func(app *cli.App) {
-			app.Out = cli.NewOutput(hooked{app.Out,
-				truncateFile})
+			app.Out = cli.NewOutput(hooked{app.Out, truncateFile})
 		}),
 		"moge-closed": with(func(app *cli.App) { app.Out = cli.NewOutput(closed{}) }),
 	})

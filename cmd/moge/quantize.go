@@ -10,7 +10,6 @@ import (
 	"moge/cmd/internal/cli"
 	"moge/cmd/internal/exit"
 	"moge/codegen/driver"
-	"moge/ir/dtype"
 )
 
 type quantizeFlags struct {
@@ -18,10 +17,11 @@ type quantizeFlags struct {
 	json *bool
 }
 
-const quantizeLong = `Quantize runs the passes over the checkpoint in DIR and writes the result as a folder that
-compile reads: the graph (model.ir), the tensors as safetensors under the names of their sites,
-the configuration and the tokenizer. Compiling that folder gives the same bytes as compiling
-the checkpoint with the same flags. The folder appears when it is complete.`
+const quantizeLong = `Quantize runs the passes over the checkpoint in DIR and writes
+the result as a folder that compile reads: the graph (model.ir), the tensors as
+safetensors under the names of their sites, the configuration and the tokenizer.
+Compiling that folder gives the same bytes as compiling the checkpoint with the same
+flags. The folder appears when it is complete.`
 
 func newQuantize(app *cli.App) *cobra.Command {
 	f := &quantizeFlags{}
@@ -34,7 +34,7 @@ func newQuantize(app *cli.App) *cobra.Command {
 		Args: cli.Args("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), app, args[0]) },
 	}
-	f.settings.Target, f.settings.Passes.KV = "cpu", dtype.F16 // what compile takes by default
+	f.settings.Target = "cpu"
 	f.add(cmd)
 	f.json = cli.JSONFlag(cmd, quantizeSchema)
 	must(cmd.MarkFlagRequired("output"))

@@ -8,11 +8,13 @@ import (
 	"moge/cmd/internal/cli"
 )
 
-const rootLong = `moge turns a checkpoint of a language model into a bundle, and runs it.
+const rootLong = `moge turns a checkpoint of a language model into a bundle, and
+runs it.
 
-Standard output is the result of a command, standard error its messages and progress. Exit
-codes: 0 done, 1 failed, 2 usage, 3 input invalid or corrupt (or the output's name is taken),
-4 a verification or quality gate is not met, 5 not enough disk or memory, 130 interrupted.`
+Standard output is the result of a command, standard error its messages and
+progress. Exit codes: 0 done, 1 failed, 2 usage, 3 input invalid or corrupt (or the
+output's name is taken), 4 a verification or quality gate is not met, 5 not enough
+disk or memory, 130 interrupted.`
 
 // newRoot makes the tree of commands.
 func newRoot(app *cli.App) *cobra.Command {

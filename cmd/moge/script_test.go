@@ -45,28 +45,24 @@ import (
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"fails": fails,
 	"copytree": func(ts *testscript.TestScript, _ bool, a []string) {
-		copyTree(ts, ts.MkAbs(a[0]),
-			ts.MkAbs(a[1]))
+		copyTree(ts, ts.MkAbs(a[0]), ts.MkAbs(a[1]))
 	},
 	"sametree": sameTree,
 	"replace": edit(func(data []byte, a []string) ([]byte, error) {
-		return replaced(data, a[0],
-			a[1])
+		return replaced(data, a[0], a[1])
 	}),
 	"header":      edit(editHeader),
 	"length":      edit(editLength),
 	"put":         edit(putBytes),
 	"flip":        edit(flipBit),
 	"flipsection": flipSection,
-	"cut": edit(func(data []byte, a []string) ([]byte,
-		error) {
+	"cut": edit(func(data []byte, a []string) ([]byte, error) {
 		return data[:len(data)-number(a[0])], nil
 	}),
 	"newer": edit(newerManifest),
 	"lock":  lockPath,
 	"code": func(ts *testscript.TestScript, _ bool, a []string) {
-		wantCode(ts, number(a[0]),
-			a[1:])
+		wantCode(ts, number(a[0]), a[1:])
 	},
 	"near":   near,
 	"golden": golden,

@@ -51,8 +51,7 @@ func floats(ts *testscript.TestScript, path, tensor string) []float32 {
 func golden(ts *testscript.TestScript, _ bool, args []string) {
 	want := readLines(ts, filepath.Join(ts.Getenv("TINY"), "golden", "tokenizer_golden.jsonl"))
 	want = slices.DeleteFunc(want, func(l tokenLine) bool {
-		return strings.ContainsAny(l.Text,
-			"\n\r")
+		return strings.ContainsAny(l.Text, "\n\r")
 	})
 	path := ts.MkAbs(args[1])
 	if args[0] == "write" {

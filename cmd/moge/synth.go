@@ -24,9 +24,10 @@ type synthFlags struct {
 	options     synth.Options
 }
 
-const synthLong = `Synth writes a checkpoint of random weights for any supported config.json: to try a
-configuration, or to measure one whose weights are not at hand. Equal seeds give equal bytes.
-With --sparse the files have their full size but occupy no disk, and all weights are zero.`
+const synthLong = `Synth writes a checkpoint of random weights for any supported
+config.json: to try a configuration, or to measure one whose weights are not at
+hand. Equal seeds give equal bytes. With --sparse the files have their full size but
+occupy no disk, and all weights are zero.`
 
 func newSynth(app *cli.App) *cobra.Command {
 	var f synthFlags

@@ -25,12 +25,13 @@ type tokenLine struct {
 	IDs  []int32 `json:"ids"`
 }
 
-const tokenizeLong = `Tokenize reads lines of text from standard input and writes one JSON object a line,
-{"text":...,"ids":[...]}. Ids are those of sentencepiece: no beginning of sequence is added, and
-the spelling of a control token such as <s> is ordinary text. DIR is a checkpoint or a bundle.
+const tokenizeLong = `Tokenize reads lines of text from standard input and writes
+one JSON object a line, {"text":...,"ids":[...]}. Ids are those of sentencepiece: no
+beginning of sequence is added, and the spelling of a control token such as <s> is
+ordinary text. DIR is a checkpoint or a bundle.
 
-With --decode it reads such objects, of which only ids counts, and writes them with the text
-that the ids decode to: its output has the form of its input.`
+With --decode it reads such objects, of which only ids counts, and writes them with
+the text that the ids decode to: its output has the form of its input.`
 
 func newTokenize(app *cli.App) *cobra.Command {
 	var decode bool
@@ -84,8 +85,8 @@ func eachLine(in io.Reader, out io.Writer, convert func(string) (tokenLine, erro
 		}
 		result, err := convert(strings.TrimSuffix(line, "\n"))
 		if err != nil {
-			return errors.Join(w.Flush(), exit.With(exit.Input, fmt.Errorf("standard input, line %d: %w",
-				number, err)))
+			err = fmt.Errorf("standard input, line %d: %w", number, err)
+			return errors.Join(w.Flush(), exit.With(exit.Input, err))
 		}
 		if err := e.Encode(result); err != nil {
 			return err

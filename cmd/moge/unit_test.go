@@ -93,8 +93,8 @@ func TestInterruptedSynthLeavesNothing(t *testing.T) {
 	var out bytes.Buffer
 	app := &cli.App{FS: durable.OS(), Term: term.New(&out), Out: cli.NewOutput(&out)}
 	dir := t.TempDir()
-	f := synthFlags{config: "../../tests/testdata/tiny-moge/config.json", out: filepath.Join(dir,
-		"random")}
+	f := synthFlags{config: "../../tests/testdata/tiny-moge/config.json"}
+	f.out = filepath.Join(dir, "random")
 	err := f.run(ctx, app)
 	if got := exit.Code(err, rows...); got != exit.Interrupted ||
 		err.Error() != "interrupted, nothing was written" {

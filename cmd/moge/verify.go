@@ -34,10 +34,11 @@ type verifyReport struct {
 
 const verifySchema = "moge.verify/1"
 
-const verifyLong = `Verify reads all of a bundle: every hash, the bounds of every section, and the plan, which is
-bound to the kernels as running it would. With --source it derives the plan and the weights
-again from the checkpoint, by the settings that the manifest records, and compares every byte;
-a difference is exit code 4, a damaged bundle 3.`
+const verifyLong = `Verify reads all of a bundle: every hash, the bounds of every
+section, and the plan, which is bound to the kernels as running it would. With
+--source it derives the plan and the weights again from the checkpoint, by the
+settings that the manifest records, and compares every byte; a difference is exit
+code 4, a damaged bundle 3.`
 
 func newVerify(app *cli.App) *cobra.Command {
 	var f verifyFlags
@@ -47,8 +48,7 @@ func newVerify(app *cli.App) *cobra.Command {
 		Example: "  moge verify model.moge\n  moge verify model.moge --source checkpoint",
 		Args:    cli.Args("NAME.moge"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.run(cmd.Context(), app,
-				args[0])
+			return f.run(cmd.Context(), app, args[0])
 		},
 	}
 	cmd.Flags().StringVar(&f.source, "source", "", "checkpoint that the bundle was compiled from")

@@ -80,10 +80,7 @@ func (r *runner) override(n *ir.Node, args []*tensor.Tensor) ([]*tensor.Tensor, 
 	default:
 		return nil, false, nil
 	}
-	if err != nil {
-		return nil, false, fmt.Errorf("%s: %w", n.Site, err)
-	}
-	return []*tensor.Tensor{out}, true, nil
+	return []*tensor.Tensor{out}, true, err
 }
 
 func (r *runner) observe(n *ir.Node, args []*tensor.Tensor) error {

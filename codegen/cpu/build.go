@@ -43,7 +43,7 @@ func Build(g *ir.Graph, limits codegen.Limits) (*codegen.Plan, error) {
 	}
 	for _, n := range g.Nodes {
 		if err := b.node(n); err != nil {
-			return nil, fmt.Errorf("%s: %w", n.Site, err)
+			return nil, fmt.Errorf("%s: %w", place(n), err)
 		}
 	}
 	if err := b.outputs(); err != nil {
@@ -51,6 +51,14 @@ func Build(g *ir.Graph, limits codegen.Limits) (*codegen.Plan, error) {
 	}
 	b.planMemory()
 	return b.plan()
+}
+
+// place names a node in errors; sources have no site.
+func place(n *ir.Node) string {
+	if n.Site == "" {
+		return n.Op.String() + " " + n.Str("name")
+	}
+	return n.Site
 }
 
 func fill(n, v int) []int {

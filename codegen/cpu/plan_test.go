@@ -21,12 +21,12 @@ func dense(b *ir.Builder) {
 }
 
 const densePlan = `input tokens = b0
-b0 i32[1*T] at 896
+b0 i32[1*T] at 0
 b1 f32[1*T,4] at 640
 b2 f32[1*T,4] at 768
 b3 f32[1*T,20] at 0
 b4 f32[1*T,2,2] at 640
-arena 960
+arena 896
 b1 embed(b0 w0) @embed
 b2 rms_norm(b1 w1) eps=0.5 @norm
 b3 linear(b2 w2 w3) @head
@@ -56,23 +56,40 @@ func routed(b *ir.Builder) {
 	up := b.Op1(ir.OpQGroupedLinear, "up", rows[0], order[1], rows[1], w[0], w[1])
 	down := b.Op1(ir.OpGroupedLinear, "down", up, order[1], b.Weight("down.0", dtype.F16, 3, 17),
 		b.Weight("down.1", dtype.F16, 3, 17))
-	b.Output("y", b.Op1(ir.OpCombine, "experts", down, gate[0], order[0]))
+	b.Output("y", b.Op1(ir.OpCombine, "experts", down, order[0], gate[0]))
 }
 
 const routedPlan = `input x = b0
-b0 f32[1*T,8] at 1664
-b1 f32[1*T,1] at 1920
-b2 i32[1*T,1] at 2176
-b3 i32[1*T] at 1984
-b4 i32[3] at 2240
+b0 f32[1*T,8] at 512
+b1 f32[1*T,1] at 1088
+b2 i32[1*T,1] at 0
+b3 i32[1*T] at 1152
+b4 i32[3] at 1344
 b5 i8[1*T,8] at 0
-b6 f32[1*T] at 2112
-b7 i8[1*T,8] at 1088
-b8 f32[1*T] at 2048
-b9 f32[1*T,17] at 512
-b10 f32[1*T,3] at 0
-b11 f32[1*T,3] at 128
-arena 2304
+b6 f32[1*T] at 1216
+b7 i8[1*T,8] at 576
+b8 f32[1*T] at 1280
+b9 f32[1*T,17] at 0
+b10 f32[1*T,3] at 576
+b11 f32[1*T,3] at 0
+arena 1408
+b1 b2 moe_gate(b0 w0) groups=1 @router
+b3 b4 route(b2) experts=2 @experts
+b5 b6 quantize_dynamic(b0) @up
+b7 permute(b5 b3) @experts
+b8 permute(b6 b3) @experts
+b9 qgrouped_linear(b7 b4 b8 w1 w2 w3) @up
+b10 grouped_linear(b9 b4 w4) @down
+b11 combine(b10 b3 b1) @experts
+output y = b11
+w0 router.weight f32[2 8] tile16 at 0, 512 bytes
+w1 up.weight i8[2 17 8] tile16x4 at 512, 512 bytes
+w2 up.weight_scale f32[2 17] row at 1024, 136 bytes
+w3 up.row_sum i32[2 32] row at 1216, 256 bytes
+w4 down.weight f16[2 3 17] tile16 at 1472, 1088 bytes
+unit 0 to 1: w0[0:512]
+unit 0 to 4: w1[0:512] w2[0:136] w3[0:256]
+unit 0 to 2: w4[0:1088]
 `
 
 // cached is an attention over its own cache.

@@ -10,6 +10,7 @@ import (
 
 	"moge/codegen/calibrate"
 	"moge/ir"
+	"moge/ir/dtype"
 	"moge/passes"
 	"moge/quant"
 	"moge/runtime/eval"
@@ -104,7 +105,9 @@ func Calibrate(ctx context.Context, m *Model, path, text string, s Settings) (*q
 	if len(windows) == 0 {
 		return nil, &InputError{path, "no text to calibrate on", "give some passages of ordinary text"}
 	}
-	g, err := passes.ForCalibration(m.Graph, s.Passes)
+	float := s.Passes
+	float.KV = dtype.Invalid // what is measured must not depend on how the cache will be stored
+	g, err := passes.ForCalibration(m.Graph, float)
 	if err != nil {
 		return nil, err
 	}

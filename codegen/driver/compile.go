@@ -23,6 +23,11 @@ func Compile(ctx context.Context, fsys durable.FS, m *Model, out string, s Setti
 	if err != nil {
 		return nil, err
 	}
+	if !s.Resume { // before hours of reading; a resumed job has part of it on disk
+		if err := bundle.CheckSpace(fsys, out, p.Plan.Manifest.Ranks[0].Size); err != nil {
+			return nil, err
+		}
+	}
 	if err := m.describeSources(ctx, p.Graph, s.Execution.Workers, s.stage("hash")); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"moge/codegen"
+	"moge/formats/bundle"
 	"moge/formats/durable"
 	"moge/formats/safetensors"
 	"moge/ir"
@@ -26,6 +27,9 @@ func Quantize(ctx context.Context, fsys durable.FS, m *Model, out string, s Sett
 	}
 	p, err := Prepare(ctx, m, s)
 	if err != nil {
+		return nil, err
+	}
+	if err := bundle.CheckSpace(fsys, filepath.Clean(out), p.Plan.Manifest.Ranks[0].Size); err != nil {
 		return nil, err
 	}
 	if err := m.describeSources(ctx, p.Graph, s.Execution.Workers, s.stage("hash")); err != nil {

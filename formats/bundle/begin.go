@@ -55,7 +55,7 @@ func (w *Writer) begin() error {
 	if err := w.refuseOutput(); err != nil {
 		return err
 	}
-	if err := w.checkSpace(w.job.bytes()); err != nil {
+	if err := CheckSpace(w.fs, w.job.Out, w.job.bytes()); err != nil {
 		return err
 	}
 	if err := w.clear(); err != nil {
@@ -79,9 +79,10 @@ func (w *Writer) refuseOutput() error {
 		Hint: "use another name or --force", Err: ErrExists}
 }
 
-func (w *Writer) checkSpace(need int64) error {
-	parent := filepath.Dir(w.job.Out)
-	free, err := w.fs.Free(parent)
+// CheckSpace is an *Error that wraps ErrSpace unless need bytes are free where out would be.
+func CheckSpace(fsys durable.FS, out string, need int64) error {
+	parent := filepath.Dir(out)
+	free, err := fsys.Free(parent)
 	if err != nil {
 		return ioError(parent, err)
 	}

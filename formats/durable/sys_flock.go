@@ -5,6 +5,7 @@ package durable
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,9 @@ func (osFS) Free(path string) (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(path, &s); err != nil {
 		return 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	if s.Blocks == 0 { // a file system without blocks of its own says nothing of its room
+		return math.MaxInt64, nil
 	}
 	return int64(s.Bavail) * int64(s.Bsize), nil
 }

@@ -79,8 +79,8 @@ func (c *Choice) Type() string { return strings.Join(c.Words, "|") }
 
 // Complete lets the shell complete a flag with words and what they mean.
 func Complete(cmd *cobra.Command, flag string, words ...string) {
-	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words,
-		cobra.ShellCompDirectiveNoFileComp))
+	err := cmd.RegisterFlagCompletionFunc(flag,
+		cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}

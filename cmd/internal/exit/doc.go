@@ -14,4 +14,6 @@
 //
 // An output that exists, is locked, lies in no directory or may not be written is 3: another
 // name is what helps. Only what more disk or memory would cure is 5.
+//
+// The package must not know the compiler: the deployed program is built on it too.
 package exit

@@ -24,16 +24,19 @@ type flags struct {
 
 const schema = "moge.run/1"
 
-const long = `Run continues a prompt with the model of a bundle. The text streams to standard output, the
-statistics go to standard error. The prompt is -p TEXT, the file of -f, or - for standard input;
-of a file the newline at its end does not count.
+const long = `Run continues a prompt with the model of a bundle. The text streams to
+standard output, the statistics go to standard error. The prompt is -p TEXT, the
+file of -f, or - for standard input; of a file the newline at its end does not
+count.
 
-The text ends at the model's end of sequence, at a --stop string, after -n tokens, when the
-context is full, or by Ctrl-C, which keeps the text and prints the statistics (exit code 130).
-Decoding is greedy unless --temp is above 0. The same seed gives the same text for any -t.
+The text ends at the model's end of sequence, at a --stop string, after -n tokens,
+when the context is full, or by Ctrl-C, which keeps the text and prints the
+statistics (exit code 130). Decoding is greedy unless --temp is above 0. The same
+seed gives the same text for any -t.
 
-With --tokens and --logits it reads token ids, input_ids [B,T] of a safetensors file, and writes
-the float32 logits [B,T,vocab] of every position, for comparison with other programs.`
+With --tokens and --logits it reads token ids, input_ids [B,T] of a safetensors
+file, and writes the float32 logits [B,T,vocab] of every position, for comparison
+with other programs.`
 
 // New makes the command; use is its name.
 func New(app *cli.App, use string) *cobra.Command {

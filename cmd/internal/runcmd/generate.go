@@ -47,8 +47,8 @@ func (f *flags) generate(ctx context.Context, app *cli.App, e *engine.Engine, pr
 // print ends the line of text, or writes the whole result as JSON.
 func (f *flags) print(app *cli.App, r *engine.Result) error {
 	if *f.json {
-		return app.JSON(result{schema, r, perSecond(r.PromptTokens, r.PromptTime), perSecond(r.Generated,
-			r.DecodeTime)})
+		return app.JSON(result{schema, r, perSecond(r.PromptTokens, r.PromptTime),
+			perSecond(r.Generated, r.DecodeTime)})
 	}
 	if strings.HasSuffix(r.Text, "\n") {
 		return nil

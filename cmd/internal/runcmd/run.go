@@ -135,7 +135,8 @@ func blame(err error) error {
 }
 
 // errEmpty says that there is nothing to continue.
-var errEmpty = errors.New("the prompt is empty and the model has no token to begin with; give a prompt")
+var errEmpty = errors.New(
+	"the prompt is empty and the model has no token to begin with; give a prompt")
 
 // statistics is one line about a generation.
 func statistics(r *engine.Result) string {

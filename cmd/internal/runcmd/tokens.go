@@ -73,10 +73,10 @@ func readIDs(path string) ([][]int32, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: tensor %s is missing", path, idsTensor)
 	}
-	if len(t.Shape) != 2 || t.Shape[0] < 1 || t.Shape[1] < 1 || t.DType != dtype.I32 &&
-		t.DType != dtype.I64 {
-		return nil, fmt.Errorf("%s: tensor %s is %v%v, it must be i32 or i64 [B,T]", path, idsTensor,
-			t.DType, t.Shape)
+	if len(t.Shape) != 2 || t.Shape[0] < 1 || t.Shape[1] < 1 ||
+		t.DType != dtype.I32 && t.DType != dtype.I64 {
+		return nil, fmt.Errorf("%s: tensor %s is %v%v, it must be i32 or i64 [B,T]",
+			path, idsTensor, t.DType, t.Shape)
 	}
 	raw := make([]byte, t.Size)
 	if err := c.ReadAt(t, raw, 0); err != nil {
@@ -102,8 +102,8 @@ func decodeIDs(path string, d dtype.Type, raw []byte) ([]int32, error) {
 			v = int64(binary.LittleEndian.Uint64(raw[i*width:]))
 		}
 		if v < 0 || v > math.MaxInt32 {
-			return nil, fmt.Errorf("%s: tensor %s: element %d is %d, which is no token id", path, idsTensor,
-				i, v)
+			return nil, fmt.Errorf("%s: tensor %s: element %d is %d, which is no token id",
+				path, idsTensor, i, v)
 		}
 		ids[i] = int32(v)
 	}

@@ -49,13 +49,13 @@ struct Instr {
     MaskForm form = kNoMask;
     uint8_t mode = 0;
     uint8_t atomic = 0;
-    uint16_t line16 = 0;
     int32_t line = 0;
     uint32_t repeat = 1;
     Opnd d, s[3];
     uint64_t mask[2] = {0, 0};
     uint64_t scalar = 0;
     int64_t p[10] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    uint64_t wide[8]; // address lists only
     // filled by the runtime
     uint32_t foreign = 0;
     double issued[2] = {0, 0};

@@ -124,10 +124,8 @@ struct DataCopyParams {
     __aicore__ DataCopyParams() {}
     __aicore__ DataCopyParams(const uint16_t count, const uint16_t len, const uint16_t src,
         const uint16_t dst)
-        : blockCount(count), blockLen(len), srcGap(src), dstGap(dst) {}
-    uint16_t blockCount = 1, blockLen = 0;
-    union { uint16_t srcGap = 0; uint16_t srcStride; };
-    union { uint16_t dstGap = 0; uint16_t dstStride; };
+        : blockCount(count), blockLen(len), srcStride(src), dstStride(dst) {}
+    uint16_t blockCount = 1, blockLen = 0, srcStride = 0, dstStride = 0;
 };
 
 struct DataCopyEnhancedParams {
