@@ -68,3 +68,6 @@ func (b *Builder) Drain(dst, acc Tile, spec DrainSpec) {
 	b.sameElem("Drain", dst.Elem(), want)
 	b.add(&Drain{dst, acc, spec})
 }
+
+// Cond is a comparison of two integers.
+type Cond = scalar.Cond

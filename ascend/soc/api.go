@@ -85,8 +85,8 @@ func (a API) is(name string) bool { return name == a.Key() || name == a.Name8 ||
 // APIs lists every call of the basic API groups.
 func APIs() []API { return slices.Clone(apis) }
 
-var apis = slices.Concat(vectorAPIs, reduceAPIs, selectAPIs, moveAPIs, matrixAPIs, syncAPIs, resourceAPIs, tensorAPIs,
-	systemAPIs)
+var apis = slices.Concat(vectorAPIs, reduceAPIs, selectAPIs, moveAPIs, matrixAPIs, syncAPIs,
+	resourceAPIs, tensorAPIs, systemAPIs)
 
 // FindAPIs gives the rows of a name of either version, or the one row of a key.
 func FindAPIs(name string) []API {
@@ -125,6 +125,7 @@ type SupportError struct {
 	Instead string
 }
 
+// Error names the chip, the call, the type, what is legal and the source.
 func (e *SupportError) Error() string {
 	var b strings.Builder
 	if e.Elem == 0 {
@@ -178,7 +179,8 @@ func both(name string, types elemSet) API { return row(name, types, types) }
 
 // row takes an empty set for a call on no tensor; missing and lacking change the support.
 func row(name string, on310P, on910B elemSet) API {
-	return API{Name8: name, Name9: name, On310P: Yes, On910B: Yes, Source: Docs, types310P: on310P, types910B: on910B}
+	return API{Name8: name, Name9: name, On310P: Yes, On910B: Yes, Source: Docs,
+		types310P: on310P, types910B: on910B}
 }
 
 func only310P(name string, types elemSet) API {
@@ -203,7 +205,7 @@ func (a API) instead(text string) API { a.Instead = text; return a }
 
 func (a API) from(s Source) API { a.Source = s; return a }
 
-func grouped(g Group, rows ...API) []API {
+func grouped(g Group, rows []API) []API {
 	for i := range rows {
 		rows[i].Group = g
 	}

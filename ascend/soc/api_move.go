@@ -6,7 +6,7 @@ const (
 )
 
 // moveAPIs is copies between device memory and the memories of a core. The form is the path.
-var moveAPIs = grouped(GroupMove,
+var moveAPIs = grouped(GroupMove, []API{
 	row("DataCopy", any310P, any910B).form("gm-ub").note("a count is rounded down to 32 bytes"),
 	row("DataCopy", any310P, any910B).form("gm-ub strided"),
 	row("DataCopy", bytes, bytesBF).form("gm-ub sliced"),
@@ -22,7 +22,8 @@ var moveAPIs = grouped(GroupMove,
 	row("DataCopy", any310P, any910B).form("ub-l1 strided").note("310P: the way of int8 activations into L1"),
 	only910B("DataCopy", bytesBF).form("ub-l1 nd2nz").instead("a strided copy from UB for each row"),
 	only310P("DataCopy", set(Int8, Uint8, Int16, Half, Int32, Uint32, Float)).form("l0c-ub").
-		note("runs on V; which conversions: Drains").instead("Fixpipe to device memory, an epilogue on the vector side"),
+		note("runs on V; which conversions: Drains").
+		instead("Fixpipe to device memory, an epilogue on the vector side"),
 	only910B("DataCopy", set(Int8, Uint8, Half, BFloat16, Int32, Float)).form("l0c-gm").instead("DataCopy from L0C to UB"),
 	only910B("DataCopy", set(Int8, Uint8, Half, BFloat16, Int32, Float)).form("l0c-l1").
 		instead("DataCopy from L0C to UB and on to L1"),
@@ -35,10 +36,10 @@ var moveAPIs = grouped(GroupMove,
 	only910B("DataCopyPad", any910B).form("ub-l1").instead(wholeBlocks),
 	only910B("SetPadValue", any910B).instead("Duplicate before the copy"),
 	only910B("Copy", wordsBF).note("masked, within UB").instead("DataCopy within UB, or Adds of 0, Muls by 1 under a mask"),
-)
+})
 
 // matrixAPIs is loads into L0, products, drains and their settings.
-var matrixAPIs = grouped(GroupMatrix,
+var matrixAPIs = grouped(GroupMatrix, []API{
 	row("Mmad", set(Int32, Half, Float), set(Int32, Float)).note("which operands: Mmads; m = 1 reads A as a vector"),
 	only910B("Mmad", set(Int32, Float)).form("bias").instead("BroadCastVecToMM, then Mmad with cmatrixInitVal false"),
 	only910B("MmadWithSparse", set(Int32)).instead("Mmad"),
@@ -53,7 +54,8 @@ var matrixAPIs = grouped(GroupMatrix,
 	row("LoadData", shorts|set(Int8, Uint8), bytesBF).form("gm-l1 2d"),
 	only310P("LoadData", set(Int8, Uint8, Half)).form("3d").
 		note("the first list of the page; its other lists were not read").instead("LoadData, 2d form"),
-	only910B("LoadDataWithTranspose", set(Int4, Int8, Uint8, Half, BFloat16, Int32, Uint32, Float)).instead("store the weight so that it needs no transpose"),
+	only910B("LoadDataWithTranspose", set(Int4, Int8, Uint8, Half, BFloat16, Int32, Uint32, Float)).
+		instead("store the weight so that it needs no transpose"),
 	only910B("LoadDataWithSparse", set(Int8)).instead("LoadData"),
 	only310P("LoadDataUnzip", set(Int8)).instead("LoadData"),
 	only310P("LoadUnzipIndex", 0),
@@ -72,4 +74,4 @@ var matrixAPIs = grouped(GroupMatrix,
 	only910B("SetFixPipeConfig", 0),
 	only910B("SetFixpipeNz2ndFlag", 0),
 	only910B("SetFixpipePreQuantFlag", 0),
-)
+})

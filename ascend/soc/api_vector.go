@@ -18,7 +18,7 @@ var (
 const divInstead = "Div, or Sqrt and Div: this one misses 1e-3 for half and 1e-4 for float"
 
 // vectorAPIs is arithmetic, filling, layout, casts and masks.
-var vectorAPIs = grouped(GroupVector,
+var vectorAPIs = grouped(GroupVector, []API{
 	both("Abs", floats),
 	both("Add", arith),
 	both("Adds", arith).note("the scalar has exactly the tensor's type"),
@@ -67,20 +67,22 @@ var vectorAPIs = grouped(GroupVector,
 	both("TransDataTo5HD", bytes).note("16 addresses of sources and 16 of destinations"),
 
 	row("Cast", set(Int4, Int8, Uint8, Int16, Half, Int32, Float),
-		set(Int4, Int8, Uint8, Int16, Half, BFloat16, Int32, Float, Int64)).note("which pairs and modes: CastModes"),
+		set(Int4, Int8, Uint8, Int16, Half, BFloat16, Int32, Float, Int64)).
+		note("which pairs and modes: CastModes"),
 	both("SetDeqScale", 0),
 
 	both("SetMaskCount", 0),
 	both("SetMaskNorm", 0),
 	both("SetVectorMask", 0),
 	both("ResetMask", 0),
-)
+})
 
 // only910BOrder is the note of the reductions whose orders differ.
-const only910BOrder = "310P: ORDER_VALUE_INDEX and ORDER_INDEX_VALUE alone; any other silently gives the latter"
+const only910BOrder = "310P: ORDER_VALUE_INDEX and ORDER_INDEX_VALUE alone; any other silently gives " +
+	"the latter"
 
 // reduceAPIs is reductions and sorting.
-var reduceAPIs = grouped(GroupVector,
+var reduceAPIs = grouped(GroupVector, []API{
 	both("ReduceSum", floats).note("910B sums repeats in sequence, 310P as a tree"),
 	both("ReduceMax", floats).note("ties give the lowest index; the index is raw bits of the value's type"),
 	both("ReduceMin", floats).note("ties give the lowest index; the index is raw bits of the value's type"),
@@ -102,10 +104,10 @@ var reduceAPIs = grouped(GroupVector,
 	only310P("MrgSort4", floats).instead("MrgSort"),
 	only310P("ProposalConcat", floats).instead("Sort32 takes scores and indices apart"),
 	only310P("ProposalExtract", floats).instead("Gather from the pairs of Sort32"),
-)
+})
 
 // selectAPIs is comparing, selecting and gathering.
-var selectAPIs = grouped(GroupVector,
+var selectAPIs = grouped(GroupVector, []API{
 	row("Compare", floats, floatsI32).note("int32 with CMPMODE::EQ alone; count · size is a multiple of 256 bytes"),
 	row("CompareScalar", floats, floatsI32).renamed("Compares").
 		note("int32 with CMPMODE::EQ alone; count · size is a multiple of 256 bytes"),
@@ -117,4 +119,4 @@ var selectAPIs = grouped(GroupVector,
 	row("Gather", words, wordsBF).note("offsets are uint32 and in bytes; source and destination do not overlap"),
 	only910B("Gatherb", set(Uint16, Uint32)).instead("Gather, or DataCopy for each block"),
 	only310P("Scatter", set(Uint16, Half, Uint32, Float)).instead("Gather by the inverse permutation"),
-)
+})

@@ -13,8 +13,8 @@ type variant910B struct {
 }
 
 // dramRateB1toB3 is not tied to one of the chips by any source.
-var dramRateB1toB3 = noted(1_600_000_000_000, Web, "800I A2 with 64 GB; no source gives a rate for each chip, the lower one is taken").
-	also(1_800_000_000_000, Catlass)
+var dramRateB1toB3 = noted(1_600_000_000_000, Web, "800I A2 with 64 GB; no source gives a rate for "+
+	"each chip, the lower one is taken").also(1_800_000_000_000, Catlass)
 
 func ascend910B1() *Chip {
 	return ascend910B(variant910B{"Ascend910B1", "ascend910b1", 24, 1_850_000_000, 192 << 20,
@@ -84,8 +84,9 @@ var facts910B = [paramEnd]Fact{
 	BlockBytes:       fact(32, Docs),
 
 	UBBytes: fact(192<<10, INI),
-	UBUsable: noted(192<<10-8<<10-256, Docs2201, "256 bytes are the compiler's for kernels of both sides, 8 KiB the API's "+
-		"scratch unless built with --cce-disable-asc-reserved-ubuf, which takes Select and others away").
+	UBUsable: noted(192<<10-8<<10-256, Docs2201, "256 bytes are the compiler's for kernels of both "+
+		"sides, 8 KiB the API's scratch unless built with --cce-disable-asc-reserved-ubuf, which takes "+
+		"Select and others away").
 		also(184<<10, Headers).also(192<<10-256, Docs2201),
 	UBAlign:      fact(32, Docs2201),
 	UBScratch:    noted(8<<10, Headers, "TOTAL_UB_SIZE - TMP_UB_OFFSET"),
@@ -122,8 +123,8 @@ var facts910B = [paramEnd]Fact{
 	UBL1Rate:     noted(128, INI, "listed, but the two sides meet in device memory only"),
 	ExtraDDRRate: fact(0, INI),
 	ExtraL2Rate:  fact(0, INI),
-	DMASetup: noted(422, Assumed, "dma_setup of the Ascend310P3; it fits the 16 KiB of dma_full_rate, which take 512 cycles "+
-		"at ddr_rate"),
+	DMASetup: noted(422, Assumed, "dma_setup of the Ascend310P3; it fits the 16 KiB of dma_full_rate, "+
+		"which take 512 cycles at ddr_rate"),
 	DMAFullRate: fact(16<<10, Docs2201),
 
 	EventIDs:         fact(8, Docs),
@@ -169,7 +170,8 @@ var texts910B = [textEnd]TextFact{
 	CCEVector:   {"dav-c220-vec", CMake},
 	CCEExtra:    {"", CMake},
 	OpConfig:    {"ascend910b", CMake},
-	Flags: {"--cce-aicore-only -mllvm -cce-aicore-stack-size=0x8000 -mllvm -cce-aicore-function-stack-size=0x8000 " +
+	Flags: {"--cce-aicore-only -mllvm -cce-aicore-stack-size=0x8000 " +
+		"-mllvm -cce-aicore-function-stack-size=0x8000 " +
 		"-mllvm -cce-aicore-record-overflow=true -mllvm -cce-aicore-addr-transform " +
 		"-mllvm -cce-aicore-dcci-insert-for-scalar=false", CMake},
 }

@@ -22,7 +22,8 @@ func (m RoundMode) String() string {
 	if m >= roundModeEnd {
 		return fmt.Sprintf("round mode(%d)", uint8(m))
 	}
-	return [roundModeEnd]string{"CAST_NONE", "CAST_RINT", "CAST_FLOOR", "CAST_CEIL", "CAST_ROUND", "CAST_TRUNC", "CAST_ODD"}[m]
+	return [roundModeEnd]string{"CAST_NONE", "CAST_RINT", "CAST_FLOOR", "CAST_CEIL", "CAST_ROUND",
+		"CAST_TRUNC", "CAST_ODD"}[m]
 }
 
 // modeSet is a set of modes, bit m for mode m.
@@ -127,8 +128,8 @@ func (c *Chip) CheckCast(from, to Elem, mode RoundMode) error {
 	if containsOf(modes, mode) {
 		return nil
 	}
-	return fmt.Errorf("Cast from %s to %s of %s does not take %s, only %s (%s)", from, to, c.name, mode, modeNames(modes),
-		r.Source)
+	return fmt.Errorf("Cast from %s to %s of %s does not take %s, only %s (%s)",
+		from, to, c.name, mode, modeNames(modes), r.Source)
 }
 
 func modeNames(list []RoundMode) string {

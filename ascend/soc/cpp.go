@@ -8,8 +8,8 @@ import (
 
 // CppConstants prints the chip as a C++17 header of constants in namespace moge::soc, for the
 // emulator: every number and string, and the tables of calls, casts, products, drains, flags
-// and limits. Numbers that nobody knows are left out, with a comment in their place. The text
-// depends on the chip alone.
+// and limits. Every chip declares the same names: a number that nobody knows is -1, a property
+// that nobody knows is false. The text depends on the chip alone.
 func (c *Chip) CppConstants() string {
 	p := &header{}
 	p.line("// %s, from the tables of ascend/soc.", c.name)
@@ -40,10 +40,10 @@ func (p *header) numbers(c *Chip) {
 	for _, r := range c.Rows() {
 		name, unit := "k"+camel(r.Param.String()), r.Param.Unit()
 		switch {
-		case !r.Fact.Known():
-			p.line("// %s: %s", name, r.Fact.Source)
 		case unit == "bool":
 			p.line("inline constexpr bool %s = %v;  // %s", name, r.Fact.Value == 1, r.Fact.Source)
+		case !r.Fact.Known():
+			p.line("inline constexpr int64_t %s = -1;  // %s", name, r.Fact.Source)
 		case unit == "":
 			p.line("inline constexpr int64_t %s = %d;  // %s", name, r.Fact.Value, r.Fact.Source)
 		default:
@@ -102,14 +102,15 @@ func (p *header) mmads(c *Chip) {
 	p.line("struct Mmad { Elem a, b, c, bias; int64_t macsPerCycle; };")
 	p.line("inline constexpr Mmad kMmads[] = {")
 	for _, m := range c.Mmads() {
-		p.line("  {Elem::%s, Elem::%s, Elem::%s, Elem::%s, %d},", cppElem(m.A), cppElem(m.B), cppElem(m.C), cppElem(m.Bias),
-			c.At(m.Rate))
+		p.line("  {Elem::%s, Elem::%s, Elem::%s, Elem::%s, %d},",
+			cppElem(m.A), cppElem(m.B), cppElem(m.C), cppElem(m.Bias), c.At(m.Rate))
 	}
 	p.line("};")
 }
 
 func (p *header) drains(c *Chip) {
-	p.line("struct Drain { const char *mode; Elem from, to; int scale; };  // scale: 1 none, 2 scalar, 3 channel")
+	p.line("// scale: 1 none, 2 scalar, 3 channel")
+	p.line("struct Drain { const char *mode; Elem from, to; int scale; };")
 	p.line("inline constexpr Drain kDrains[] = {")
 	for _, d := range c.Drains() {
 		p.line("  {%s, Elem::%s, Elem::%s, %d},", strconv.Quote(d.Mode), cppElem(d.From), cppElem(d.To), d.Scale)
@@ -132,13 +133,15 @@ func (p *header) limits(c *Chip) {
 	p.line("struct Limit { const char *api, *param; int64_t least, max, multiple; };")
 	p.line("inline constexpr Limit kLimits[] = {")
 	for _, l := range c.Limits() {
-		p.line("  {%s, %s, %d, %d, %d},", strconv.Quote(l.API), strconv.Quote(l.Param), l.Least(), l.Max, l.Multiple)
+		p.line("  {%s, %s, %d, %d, %d},",
+			strconv.Quote(l.API), strconv.Quote(l.Param), l.Least(), l.Max, l.Multiple)
 	}
 	p.line("};")
 }
 
 func (p *header) apis(c *Chip) {
-	p.line("struct Api { const char *name8, *name9, *form; bool supported; uint32_t types; };  // bit e of types: Elem e")
+	p.line("// bit e of types: Elem e")
+	p.line("struct Api { const char *name8, *name9, *form; bool supported; uint32_t types; };")
 	p.line("inline constexpr Api kApis[] = {")
 	for _, a := range apis {
 		p.line("  {%s, %s, %s, %v, %#x},", strconv.Quote(a.Name8), strconv.Quote(a.Name9), strconv.Quote(a.Form),

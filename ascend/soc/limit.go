@@ -131,9 +131,11 @@ type LimitError struct {
 	Value int64
 }
 
+// Error names the parameter, the value, the range and the source.
 func (e *LimitError) Error() string {
 	l := e.Limit
-	text := fmt.Sprintf("%s of %s is %d on %s, allowed is %d to %d", l.Param, l.API, e.Value, e.Chip, l.Least(), l.Max)
+	text := fmt.Sprintf("%s of %s is %d on %s, allowed is %d to %d",
+		l.Param, l.API, e.Value, e.Chip, l.Least(), l.Max)
 	if l.Multiple > 1 {
 		text += fmt.Sprintf(" in steps of %d", l.Multiple)
 	}

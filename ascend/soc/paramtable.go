@@ -88,7 +88,7 @@ var paramTable = [paramEnd]paramRow{
 	ICacheBytes:    {"icache_bytes", "B", "instruction cache"},
 	DCacheBytes:    {"dcache_bytes", "B", "cache of the scalar unit, not coherent with device memory"},
 	DCacheLine:     {"dcache_line", "B", "line of that cache"},
-	DrainScaleBits: {"drain_scale_bits", "", "stored mantissa bits of a channel scale when accumulators are drained; the lower ones are dropped"},
+	DrainScaleBits: {"drain_scale_bits", "", "stored mantissa bits of a channel scale as accumulators are drained; lower ones are dropped"},
 	MaxStreams:     {"max_streams", "", "streams of a device"},
 	MaxEvents:      {"max_events", "", "hardware events of a device"},
 	MaxNotifies:    {"max_notifies", "", "notifies of a device"},

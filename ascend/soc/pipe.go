@@ -17,7 +17,8 @@ const (
 	pipeEnd
 )
 
-var pipeNames = [pipeEnd]string{PipeS: "S", PipeV: "V", PipeM: "M", PipeMTE1: "MTE1", PipeMTE2: "MTE2", PipeMTE3: "MTE3", PipeFIX: "FIX"}
+var pipeNames = [pipeEnd]string{PipeS: "S", PipeV: "V", PipeM: "M", PipeMTE1: "MTE1",
+	PipeMTE2: "MTE2", PipeMTE3: "MTE3", PipeFIX: "FIX"}
 
 // String is the name within HardEvent, such as "MTE2".
 func (p Pipe) String() string {

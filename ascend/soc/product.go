@@ -49,9 +49,9 @@ func (p Product) chip() *Chip {
 	return chips[i]
 }
 
-// Find gives the chip of a name: of a chip, of a product or one of its aliases, or of a
-// SOC_VERSION; case does not matter. The error names the nearest name and lists all but the
-// aliases.
+// Find gives the chip of a name: of a chip, of a product or one of its aliases, or a
+// SOC_VERSION; "Ascend" may be left out and case does not matter. The error names the nearest
+// name and lists all but the aliases.
 func Find(name string) (*Chip, error) {
 	p, err := FindProduct(name)
 	if err != nil {
@@ -70,12 +70,18 @@ func FindProduct(name string) (Product, error) {
 		}
 	}
 	for _, c := range chips {
-		if lower == strings.ToLower(c.name) || lower == c.texts[SOCVersion].Value {
+		if slices.Contains(c.spellings(), lower) {
 			one := noted(1, Assumed, "a chip by its own name")
 			return Product{c.name, c.name, nil, c.name, one, one, c.Fact(DRAMBytes)}, nil
 		}
 	}
 	return Product{}, unknownName(name)
+}
+
+// spellings are the names of a chip in lower case: its own, without Ascend, SOC_VERSION.
+func (c *Chip) spellings() []string {
+	own := strings.ToLower(c.name)
+	return []string{own, strings.TrimPrefix(own, "ascend"), c.texts[SOCVersion].Value}
 }
 
 func unknownName(name string) error {
@@ -85,7 +91,8 @@ func unknownName(name string) error {
 		lower[i] = strings.ToLower(n)
 	}
 	nearest := names[slices.Index(lower, quant.Nearest(strings.ToLower(name), lower))]
-	return fmt.Errorf("unknown chip or product %q: did you mean %q? known are %s", name, nearest, strings.Join(names, ", "))
+	return fmt.Errorf("unknown chip or product %q: did you mean %q? known are %s",
+		name, nearest, strings.Join(names, ", "))
 }
 
 // Names lists the names of products and chips, without aliases.

@@ -18,7 +18,8 @@ const (
 	spaceEnd
 )
 
-var spaceNames = [spaceEnd]string{GM: "gm", L1: "l1", L0A: "l0a", L0B: "l0b", L0C: "l0c", UB: "ub", BT: "bt", FB: "fb"}
+var spaceNames = [spaceEnd]string{GM: "gm", L1: "l1", L0A: "l0a", L0B: "l0b", L0C: "l0c",
+	UB: "ub", BT: "bt", FB: "fb"}
 
 // String is the name, such as "l0a".
 func (s Space) String() string {

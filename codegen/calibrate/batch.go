@@ -20,7 +20,7 @@ func batchTokens(g *ir.Graph, maxMemory int64) int64 {
 // bytesPerToken is the most that values live at the same time take for one token, states
 // (which keep every position) included.
 func bytesPerToken(g *ir.Graph) int64 {
-	env := &shape.Env{shape.T: 1, shape.L: 0}
+	env := &shape.Env{shape.T: 1, shape.L: 1}
 	size := func(v *ir.Value) int64 {
 		n := int64(4) // the interpreter holds every float as f32
 		for _, d := range v.Type.Shape.Eval(env) {

@@ -54,9 +54,9 @@ func (r *runner) step(windows [][]int32) error {
 			in.Tokens = append(in.Tokens, id)
 			in.Positions = append(in.Positions, int32(position))
 			in.Sequences = append(in.Sequences, int32(s))
+			in.Rows = append(in.Rows, int32(len(in.Rows))) // the head's range is that of every row
 		}
 	}
-	in.Rows = []int32{0}
 	_, err := interp.Run(r.graph, in, nil, constants{r.src, r.graph}, interp.Options{Override: r.override})
 	return err
 }

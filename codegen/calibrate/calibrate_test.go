@@ -35,9 +35,9 @@ func plain(t testing.TB, g *ir.Graph, src interp.Weights, windows [][]int32) map
 	t.Helper()
 	sites := map[string]quant.Site{}
 	for _, w := range windows {
-		in := interp.Inputs{Tokens: w, Rows: []int32{0}, Sequences: make([]int32, len(w))}
+		in := interp.Inputs{Tokens: w, Sequences: make([]int32, len(w))}
 		for i := range w {
-			in.Positions = append(in.Positions, int32(i))
+			in.Positions, in.Rows = append(in.Positions, int32(i)), append(in.Rows, int32(i))
 		}
 		var offsets []int32
 		tap := func(n *ir.Node, results []*tensor.Tensor) {
@@ -247,7 +247,7 @@ func TestErrorsNameTheSite(t *testing.T) {
 		want  string
 	}{
 		{2, `observe at "a": site a: activation NaN at row 1, column 0; the model overflows on the calibration text`},
-		{3, `observe at "layers.0.mlp.experts.gate+up": site layers.0.mlp.experts.gate+up, expert 0: ` +
+		{3, `observe at "layers.0.mlp.experts.gate+up": site layers.0.mlp.experts.0 (gate+up): ` +
 			`activation +Inf at row 1, column 0; the model overflows on the calibration text`},
 		{4, `embed at "embed": token 4 is outside the vocabulary of 4`},
 		{-1, `embed at "embed": token -1 is outside the vocabulary of 4`},

@@ -37,12 +37,16 @@ func (s *Settings) calibrate(ctx context.Context, m *Model, g *ir.Graph) error {
 			return err
 		}
 	}
+	origin := s.Calibration
+	if origin == "" {
+		origin = StatsFile
+	}
 	if want := meta(m.Graph, "gate_weight"); string(stats.GateWeight) != want {
-		return &InputError{s.Calibration, fmt.Sprintf("measured with the gate weight %s, the model has it %s", stats.GateWeight, want),
+		return &InputError{origin, fmt.Sprintf("measured with the gate weight %s, the model has it %s", stats.GateWeight, want),
 			"calibrate this model again"}
 	}
 	if want := m.identity(); stats.Source != want {
-		return &InputError{s.Calibration, "measured on another checkpoint", "calibrate this one"}
+		return &InputError{origin, "measured on another checkpoint", "calibrate this one"}
 	}
 	s.Passes.Stats = stats
 	sum := sha256.Sum256(stats.Marshal())

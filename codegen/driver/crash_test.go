@@ -35,7 +35,8 @@ func (j *crashJob) run(disk *faultfs.FS, resume bool, change func(*Settings)) er
 	return err
 }
 
-func newDisk(t *testing.T) *faultfs.FS {
+func newDisk(t testing.TB) *faultfs.FS {
+	t.Helper()
 	disk := faultfs.New()
 	if err := disk.Mkdir("out"); err != nil {
 		t.Fatal(err)

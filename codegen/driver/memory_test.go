@@ -1,12 +1,10 @@
 package driver
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,23 +17,9 @@ import (
 )
 
 const (
-	memoryChild  = "MOGE_TEST_MEMORY_CHILD" // names the checkpoint that the child compiles
 	memoryScheme = "MOGE_TEST_MEMORY_SCHEME"
 	memoryBound  = 64 << 20
 )
-
-// TestMain lets the test binary compile in a process of its own, whose peak memory the
-// kernel has counted from its start.
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(memoryChild); dir != "" {
-		if err := compileAsChild(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
 
 func compileAsChild(dir string) error {
 	m, err := Open(dir, false)
@@ -56,21 +40,6 @@ func compileAsChild(dir string) error {
 	peak, err := peakResident()
 	fmt.Println("peak", peak)
 	return err
-}
-
-// peakResident is the largest resident size of this process so far, mapped pages included.
-func peakResident() (bytes int64, err error) {
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if _, err := fmt.Sscanf(lines.Text(), "VmHWM: %d kB", &bytes); err == nil {
-			return bytes << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("/proc/self/status has no VmHWM")
 }
 
 // holeCheckpoint writes a Llama checkpoint whose embedding is a 300 MB hole in its file.
@@ -127,9 +96,7 @@ func writeHoles(t testing.TB, path string, specs []models.TensorSpec) {
 }
 
 func TestCompilationStaysWithinItsMemory(t *testing.T) {
-	if _, err := os.Stat("/proc/self/status"); err != nil {
-		t.Skip("SKIP: this system does not count resident memory in /proc/self/status")
-	}
+	wantResidentCount(t)
 	dir := holeCheckpoint(t)
 	for _, scheme := range []string{"none", "w8a8-dynamic"} {
 		t.Run(scheme, func(t *testing.T) { checkPeak(t, dir, scheme) })
@@ -137,19 +104,10 @@ func TestCompilationStaysWithinItsMemory(t *testing.T) {
 }
 
 func checkPeak(t *testing.T, dir, scheme string) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer os.RemoveAll(dir + ".moge")
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), memoryChild+"="+dir, memoryScheme+"="+scheme)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	out := runChild(t, "memory", dir, memoryScheme+"="+scheme)
 	var peak int64
-	if _, err := fmt.Sscanf(strings.TrimSpace(string(out)), "peak %d", &peak); err != nil {
+	if _, err := fmt.Sscanf(strings.TrimSpace(out), "peak %d", &peak); err != nil {
 		t.Fatalf("%v in %q", err, out)
 	}
 	t.Logf("peak %.1f MiB of %d MiB", float64(peak)/(1<<20), memoryBound>>20)

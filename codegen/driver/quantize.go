@@ -59,65 +59,60 @@ func (q *quantizer) run(ctx context.Context) (err error) {
 	if err != nil {
 		return outputError(q.out, err)
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	if err := q.refuseExisting(); err != nil {
+	defer func() { err = errors.Join(err, outputError(q.out, unlock())) }()
+	if err := q.restoreReplaced(); err != nil {
+		return err
+	}
+	if err := refuseExisting(q.fs, q.out, q.prepared.settings); err != nil {
 		return err
 	}
 	if err := q.fs.RemoveAll(partial); err != nil {
-		return err
+		return outputError(q.out, err)
 	}
 	if err := q.fs.Mkdir(partial); err != nil {
 		return outputError(q.out, err)
 	}
-	if err := q.fill(ctx, partial); err != nil {
-		return errors.Join(err, q.fs.RemoveAll(partial))
+	err = q.fill(ctx, partial)
+	if err == nil {
+		err = q.publish(partial)
 	}
-	return q.publish(partial)
+	if err != nil {
+		return errors.Join(err, outputError(q.out, q.fs.RemoveAll(partial)))
+	}
+	return outputError(q.out, q.fs.RemoveAll(q.replaced()))
 }
 
-func (q *quantizer) refuseExisting() error {
-	_, err := q.fs.Stat(q.out)
-	if err == nil && !q.prepared.settings.Force {
-		return &InputError{q.out, "the output exists", "use another name or --force"}
+// replaced is where an old output waits while the new one takes its name.
+func (q *quantizer) replaced() string { return q.out + ".replaced" }
+
+// restoreReplaced undoes a replacement that was cut off between its two renames.
+func (q *quantizer) restoreReplaced() error {
+	if _, err := q.fs.Stat(q.out); !errors.Is(err, fs.ErrNotExist) {
+		return outputError(q.out, errors.Join(err, q.fs.RemoveAll(q.replaced())))
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if _, err := q.fs.Stat(q.replaced()); err != nil {
+		return nil
 	}
-	return nil
+	return outputError(q.out, q.fs.Rename(q.replaced(), q.out))
 }
 
-// publish gives the complete directory its name; --force removes what had it.
+// publish gives the complete directory its name; with --force, what had it steps aside.
 func (q *quantizer) publish(partial string) error {
 	if err := q.fs.SyncDir(partial); err != nil {
-		return err
+		return outputError(q.out, err)
 	}
-	if err := q.fs.RemoveAll(q.out); err != nil {
-		return err
+	_, err := q.fs.Stat(q.out)
+	if err == nil {
+		err = q.fs.Rename(q.out, q.replaced())
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return outputError(q.out, err)
 	}
 	if err := q.fs.Rename(partial, q.out); err != nil {
-		return err
+		return errors.Join(outputError(q.out, err), q.restoreReplaced())
 	}
-	return q.fs.SyncDir(filepath.Dir(q.out))
+	return outputError(q.out, q.fs.SyncDir(filepath.Dir(q.out)))
 }
-
-func outputError(path string, err error) error {
-	if errors.Is(err, durable.ErrLocked) {
-		return &InputError{path, "another process is writing it", "wait for it or use another name"}
-	}
-	return &OutputError{path, err}
-}
-
-// OutputError says that an output cannot be written.
-type OutputError struct {
-	Path string
-	Err  error
-}
-
-// Error names the path and the cause.
-func (e *OutputError) Error() string { return e.Path + ": cannot be written: " + reason(e.Err) }
-
-// Unwrap is the cause.
-func (e *OutputError) Unwrap() error { return e.Err }
 
 func (q *quantizer) fill(ctx context.Context, dir string) error {
 	graph, frozen, err := codegen.Freeze(q.prepared.Graph)
@@ -131,7 +126,7 @@ func (q *quantizer) fill(ctx context.Context, dir string) error {
 	if err := ir.Print(&text, graph); err != nil {
 		return err
 	}
-	if err := durable.WriteFileAtomic(q.fs, filepath.Join(dir, GraphFile), text.Bytes()); err != nil {
+	if err := q.small(dir, GraphFile, text.Bytes()); err != nil {
 		return err
 	}
 	return q.copies(dir)
@@ -147,17 +142,17 @@ func (q *quantizer) copies(dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := durable.WriteFileAtomic(q.fs, filepath.Join(dir, name), data); err != nil {
+		if err := q.small(dir, name, data); err != nil {
 			return err
 		}
 	}
 	if stats := q.prepared.statistics(); stats != nil {
-		if err := durable.WriteFileAtomic(q.fs, filepath.Join(dir, StatsFile), stats); err != nil {
+		if err := q.small(dir, StatsFile, stats); err != nil {
 			return err
 		}
 	}
 	for _, f := range q.prepared.model.Files {
-		if err := durable.WriteFileAtomic(q.fs, filepath.Join(dir, f.Path), f.Data); err != nil {
+		if err := q.small(dir, f.Path, f.Data); err != nil {
 			return err
 		}
 	}
@@ -179,6 +174,9 @@ func (q *quantizer) tensors(ctx context.Context, dir string, frozen []codegen.Fr
 	for _, s := range shards {
 		total += s.Size
 	}
+	if err := wantSpace(q.fs, q.out, total); err != nil {
+		return err
+	}
 	for _, s := range shards {
 		if err := q.shard(ctx, dir, s, values, total); err != nil {
 			return err
@@ -191,17 +189,22 @@ func (q *quantizer) tensors(ctx context.Context, dir string, frozen []codegen.Fr
 	if err := safetensors.WriteIndex(&index, shards); err != nil {
 		return err
 	}
-	return durable.WriteFileAtomic(q.fs, filepath.Join(dir, "model.safetensors.index.json"), index.Bytes())
+	return q.small(dir, "model.safetensors.index.json", index.Bytes())
+}
+
+// small writes a file that is held in memory.
+func (q *quantizer) small(dir, name string, data []byte) error {
+	return outputError(q.out, durable.WriteFileAtomic(q.fs, filepath.Join(dir, name), data))
 }
 
 // shard streams one file.
 func (q *quantizer) shard(ctx context.Context, dir string, s safetensors.ShardPlan, values map[string]*ir.Value, total int64) (err error) {
 	file, err := q.fs.Create(filepath.Join(dir, s.Name))
 	if err != nil {
-		return &OutputError{q.out, err}
+		return outputError(q.out, err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	w, err := safetensors.NewWriter(&appender{file: file}, s.Tensors, map[string]string{"format": "pt"})
+	defer func() { err = errors.Join(err, outputError(q.out, file.Close())) }()
+	w, err := safetensors.NewWriter(&appender{file: file, out: q.out}, s.Tensors, map[string]string{"format": "pt"})
 	if err != nil {
 		return err
 	}
@@ -209,7 +212,10 @@ func (q *quantizer) shard(ctx context.Context, dir string, s safetensors.ShardPl
 	for i, t := range s.Tensors {
 		list[i] = values[t.Name]
 	}
-	e := q.prepared.settings.Execution
+	e, err := q.prepared.settings.Execution.CheckMemory(q.prepared.Plan)
+	if err != nil {
+		return err
+	}
 	if report := q.prepared.settings.stage("write"); report != nil {
 		before := q.done
 		e.Progress = func(done, _ int64) { q.done = before + done; report(q.done, total) }
@@ -220,12 +226,13 @@ func (q *quantizer) shard(ctx context.Context, dir string, s safetensors.ShardPl
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return file.Sync()
+	return outputError(q.out, file.Sync())
 }
 
 // appender writes to a file one piece after the other.
 type appender struct {
 	file durable.File
+	out  string // for errors
 	at   int64
 }
 
@@ -233,5 +240,5 @@ type appender struct {
 func (a *appender) Write(p []byte) (int, error) {
 	n, err := a.file.WriteAt(p, a.at)
 	a.at += int64(n)
-	return n, err
+	return n, outputError(a.out, err)
 }

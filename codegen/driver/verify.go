@@ -25,6 +25,7 @@ func (e *MismatchError) Error() string {
 // with the bundle. The settings are those of the compilation: the manifest must agree with
 // what they give. The error is a *MismatchError when something differs.
 func VerifySource(ctx context.Context, b *bundle.Bundle, m *Model, s Settings) error {
+	s.AllowNonFinite = true // what was compiled is compared, not judged
 	p, err := Prepare(ctx, m, s)
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ void setDeqScale(uint16_t half);
 void setAtomic(uint8_t type);
 void initState();
 void flushCache(const Opnd& o, bool whole, int32_t line);
-void syncAll(int32_t line);
+void syncAll(bool vectorOnly, int32_t line);
 void syncAllSoft(const Opnd& gm, const Opnd& ub, int32_t used, int32_t line);
 void crossSet(uint8_t mode, Pipe p, uint16_t flag, int32_t line);
 void crossWait(uint16_t flag, int32_t line);

@@ -98,8 +98,8 @@ __aicore__ inline void DataCopy(const LocalTensor<T>& dst, const LocalTensor<U>&
     const DataCopyParams& p, const DataCopyEnhancedParams& e, EMU_LOC)
 {
     static_assert(emu::Same<T, U>::value || (emu::Same<T, half>::value && emu::Same<U, float>::value) ||
-        (emu::Same<U, int32_t>::value && emu::OneOf<T, half, int16_t, int8_t, uint8_t>::value),
-        "DataCopy: L0C reaches UB as the same type, float as half, int32 as half, int16 or int8");
+        (emu::Same<U, int32_t>::value && emu::OneOf<T, half, int16_t>::value),
+        "DataCopy: L0C reaches UB as the same type, float as half, int32 as half or int16");
     emu::Instr i = emu::copy(dst.operand(), src.operand(), emu::kV, p.blockCount, p.blockLen,
         p.srcStride, p.dstStride, loc);
     i.op = emu::oDataCopyL0C;

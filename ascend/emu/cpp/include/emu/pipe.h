@@ -58,14 +58,15 @@ struct Queue {
     uint8_t count = 0, depth = 0, in = 0, out = 0, queued = 0, next = 0;
     uint8_t order[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     uint8_t enqueue = 0, release = 0;
-    Queue* link = nullptr;
 };
+
+Queue* newQueue(); // lives until the block ends, longer than the object in the kernel text
 
 int32_t queueAlloc(Queue& q, int32_t line);
 void queuePut(Queue& q, int32_t slot, int32_t line);
 int32_t queueTake(Queue& q, int32_t line);
 void queueFree(Queue& q, int32_t slot, int32_t line);
-void queueDrain(Queue& q);
+void queueDrain();
 
 } // namespace emu
 
@@ -80,34 +81,34 @@ public:
 
     template <typename T> __aicore__ LocalTensor<T> AllocTensor(EMU_LOC)
     {
-        return tensor<T>(emu::queueAlloc(state_, loc.line));
+        return tensor<T>(emu::queueAlloc(*state_, loc.line));
     }
     template <typename T> __aicore__ bool EnQue(const LocalTensor<T>& t, EMU_LOC)
     {
-        emu::queuePut(state_, t.buffer(), loc.line);
+        emu::queuePut(*state_, t.buffer(), loc.line);
         return true;
     }
     template <typename T> __aicore__ LocalTensor<T> DeQue(EMU_LOC)
     {
-        return tensor<T>(emu::queueTake(state_, loc.line));
+        return tensor<T>(emu::queueTake(*state_, loc.line));
     }
     template <typename T> __aicore__ void FreeTensor(LocalTensor<T>& t, EMU_LOC)
     {
-        emu::queueFree(state_, t.buffer(), loc.line);
+        emu::queueFree(*state_, t.buffer(), loc.line);
     }
-    __aicore__ bool HasTensorInQue() { return state_.queued > 0; }
-    __aicore__ bool VacantInQue() { return state_.queued < depth; }
-    __aicore__ int32_t GetTensorCountInQue() { return state_.queued; }
+    __aicore__ bool HasTensorInQue() { return state_->queued > 0; }
+    __aicore__ bool VacantInQue() { return state_->queued < depth; }
+    __aicore__ int32_t GetTensorCountInQue() { return state_->queued; }
 
 private:
     friend class TPipe;
     template <typename T> LocalTensor<T> tensor(int32_t slot)
     {
         LocalTensor<T> t;
-        t.bind(state_.slots[slot & 7].addr, state_.bytes, src, slot);
+        t.bind(state_->slots[slot & 7].addr, state_->bytes, src, slot);
         return t;
     }
-    emu::Queue state_;
+    emu::Queue* state_ = emu::newQueue();
 };
 
 template <TPosition pos, int32_t depth, int32_t mask = 0>
@@ -154,7 +155,7 @@ public:
     template <TPosition src, TPosition dst, int32_t depth, int32_t mask>
     __aicore__ bool InitBuffer(TQueBind<src, dst, depth, mask>& que, uint8_t num, uint32_t len, EMU_LOC)
     {
-        emu::Queue& q = que.state_;
+        emu::Queue& q = *que.state_;
         if (num == 0 || num > 8 || q.count != 0) {
             emu::finding("queue-protocol", loc.line, "InitBuffer: a queue takes 1 to 8 buffers, once");
             return false;
@@ -167,8 +168,6 @@ public:
         for (uint8_t k = 0; k < num; k++) {
             q.slots[k].addr = emu::allocLocal(emu::memOf(src), q.bytes, loc.line);
         }
-        q.link = queues_;
-        queues_ = &q;
         return true;
     }
     template <TPosition pos> __aicore__ bool InitBuffer(TBuf<pos>& buf, uint32_t len, EMU_LOC)
@@ -195,26 +194,18 @@ public:
     }
     __aicore__ void Reset()
     {
-        drain();
+        emu::queueDrain();
         emu::freeLocals();
     }
     __aicore__ void Destroy()
     {
         if (open_) {
             open_ = false;
-            drain();
+            emu::queueDrain();
         }
     }
 
 private:
-    void drain()
-    {
-        for (emu::Queue* q = queues_; q != nullptr; q = q->link) {
-            emu::queueDrain(*q);
-        }
-        queues_ = nullptr;
-    }
-    emu::Queue* queues_ = nullptr;
     bool open_ = true;
 };
 

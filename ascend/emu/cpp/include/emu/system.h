@@ -85,7 +85,7 @@ __aicore__ inline void DataCacheCleanAndInvalid(const GlobalTensor<T>& dst, EMU_
         "DataCacheCleanAndInvalid: global memory needs CACHELINE_OUT");
     emu::flushCache(dst.operand(), type == CacheLine::ENTIRE_DATA_CACHE, loc.line);
 }
-template <bool isAIVOnly = true> __aicore__ inline void SyncAll(EMU_LOC) { emu::syncAll(loc.line); }
+template <bool isAIVOnly = true> __aicore__ inline void SyncAll(EMU_LOC) { emu::syncAll(isAIVOnly, loc.line); }
 template <uint8_t modeId, pipe_t pipe> __aicore__ inline void CrossCoreSetFlag(uint16_t flagId, EMU_LOC)
 {
     static_assert(modeId <= 2, "CrossCoreSetFlag: modes are 0, 1 and 2");
