@@ -1,2 +1,0 @@
-// Forwards to the one public header.
-#include "kernel_operator.h"
