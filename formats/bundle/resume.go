@@ -74,7 +74,7 @@ func (w *Writer) takeOver(records []record, end int64) error {
 		}
 		done += r.Size
 	}
-	return CheckSpace(w.fs, w.job.Out, w.job.bytes() - done)
+	return CheckSpace(w.fs, w.job.Out, w.job.bytes()-done)
 }
 
 func compareRecords(a, b record) int {
