@@ -128,8 +128,8 @@ func (c *Chip) CheckCast(from, to Elem, mode RoundMode) error {
 	if containsOf(modes, mode) {
 		return nil
 	}
-	return fmt.Errorf("Cast from %s to %s of %s does not take %s, only %s (%s)",
-		from, to, c.name, mode, modeNames(modes), r.Source)
+	return fmt.Errorf("%s does not take %s in a Cast from %s to %s, only %s (%s)",
+		c.name, mode, from, to, modeNames(modes), r.Source)
 }
 
 func modeNames(list []RoundMode) string {

@@ -115,11 +115,11 @@ func TestCheckCastErrors(t *testing.T) {
 		mode     RoundMode
 		want     string
 	}{
-		{Half, Int8, CastRint, "Cast from half to int8_t of Ascend310P3 does not take CAST_RINT, only " +
+		{Half, Int8, CastRint, "Ascend310P3 does not take CAST_RINT in a Cast from half to int8_t, only " +
 			"CAST_NONE, CAST_FLOOR, CAST_CEIL, CAST_ROUND, CAST_TRUNC (asc-devkit docs)"},
-		{Float, Half, CastRint, "Cast from float to half of Ascend310P3 does not take CAST_RINT, only " +
+		{Float, Half, CastRint, "Ascend310P3 does not take CAST_RINT in a Cast from float to half, only " +
 			"CAST_NONE, CAST_ODD (asc-devkit docs)"},
-		{Int32, Float, CastRint, "Cast from int32_t to float of Ascend310P3 does not take CAST_RINT, only " +
+		{Int32, Float, CastRint, "Ascend310P3 does not take CAST_RINT in a Cast from int32_t to float, only " +
 			"CAST_NONE (asc-devkit docs)"},
 		{Int32, Int8, CastNone, "Ascend310P3 has no Cast from int32_t to int8_t (asc-devkit docs)"},
 		{Float, BFloat16, CastRint, "Ascend310P3 has no Cast from float to bfloat16_t (asc-devkit docs)"},
