@@ -18,9 +18,16 @@ type Execution struct {
 	Evaluated func(section string, n int64) // bytes computed, for tests; may be nil
 }
 
-// residentBase is what the process needs beside the buffers of the workers: the program
-// itself, the graph, the runtime's own structures.
-const residentBase = 40 << 20
+// What the process needs beside the buffers of the workers: the program itself and the
+// runtime's own structures, and for each node the graph it came through, its operands, its
+// sections and units. Measured with some room: a graph of 13,000 nodes stays below.
+const (
+	residentBase = 36 << 20
+	residentNode = 2 << 10
+)
+
+// resident is the memory that does not depend on the workers.
+func (p *Plan) resident() int64 { return residentBase + residentNode*int64(p.Nodes) }
 
 // MemoryError says that a memory bound is too small.
 type MemoryError struct{ Bound, Minimum int64 }
@@ -64,7 +71,7 @@ func (u Unit) size() int64 {
 }
 
 // MinimumMemory is the smallest bound under which the plan can be executed.
-func (p *Plan) MinimumMemory() int64 { return residentBase + p.workerMemory() }
+func (p *Plan) MinimumMemory() int64 { return p.resident() + p.workerMemory() }
 
 // CheckMemory narrows the workers to what the bound allows; the error is a *MemoryError.
 func (e Execution) CheckMemory(p *Plan) (Execution, error) {
@@ -75,7 +82,7 @@ func (e Execution) CheckMemory(p *Plan) (Execution, error) {
 	if e.MaxMemory < p.MinimumMemory() {
 		return e, &MemoryError{e.MaxMemory, p.MinimumMemory()}
 	}
-	e.Workers = int(min(int64(e.Workers), (e.MaxMemory-residentBase)/max(1, p.workerMemory())))
+	e.Workers = int(min(int64(e.Workers), (e.MaxMemory-p.resident())/max(1, p.workerMemory())))
 	return e, nil
 }
 
@@ -189,7 +196,8 @@ func (x *executor) unit(u Unit, buffer []byte) error {
 		if e.Size == 0 || !x.lacks(e) {
 			continue
 		}
-		if err := x.writer.Put(bundle.Chunk{Section: e.Section, Offset: e.Offset, Size: e.Size}, out[i]); err != nil {
+		if err := x.writer.Put(bundle.Chunk{Section: e.Section, Offset: e.Offset, Size: e.Size},
+			out[i]); err != nil {
 			return err
 		}
 	}

@@ -54,7 +54,8 @@ func TestExecuteGivesTheSameBytesForAnyWorkers(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := sectionBytes(p)
-		if evaluated.Load() != all || heard.total != all || slices.Max(heard.seen) != all || len(heard.seen) != len(p.Units) {
+		if evaluated.Load() != all || heard.total != all || slices.Max(heard.seen) != all ||
+			len(heard.seen) != len(p.Units) {
 			t.Errorf("%d bytes evaluated, %d of %d reported, %d in the plan", evaluated.Load(),
 				slices.Max(heard.seen), heard.total, all)
 		}
@@ -166,7 +167,8 @@ func TestExecuteGoesOnWhereItStopped(t *testing.T) {
 			t.Fatal(err)
 		}
 		if done.Load()+again.Load() != sectionBytes(p) {
-			t.Errorf("stopped at unit %d: %d bytes and then %d, the plan has %d", stop, done.Load(), again.Load(), sectionBytes(p))
+			t.Errorf("stopped at unit %d: %d bytes and then %d, the plan has %d", stop, done.Load(),
+				again.Load(), sectionBytes(p))
 		}
 		if !maps.Equal(fs.Snapshot("out"), want) {
 			t.Errorf("stopped at unit %d: the bytes differ", stop)
@@ -195,7 +197,8 @@ func TestUnitsCoverTheSections(t *testing.T) {
 	for _, u := range p.Units {
 		for _, e := range u.Extents {
 			if e.Offset != covered[e.Section] {
-				t.Errorf("section %d: an extent begins at %d, the one before ended at %d", e.Section, e.Offset, covered[e.Section])
+				t.Errorf("section %d: an extent begins at %d, the one before ended at %d", e.Section, e.Offset,
+					covered[e.Section])
 			}
 			covered[e.Section] += e.Size
 		}

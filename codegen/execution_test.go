@@ -22,7 +22,8 @@ func TestFormatBytes(t *testing.T) {
 func unitsOf(sizes ...int64) *codegen.Plan {
 	p := &codegen.Plan{}
 	for _, n := range sizes {
-		p.Units = append(p.Units, codegen.Unit{Extents: []codegen.Extent{{Size: n - 1}, {Section: 1, Size: 1}}, Scratch: n})
+		p.Units = append(p.Units, codegen.Unit{Extents: []codegen.Extent{{Size: n - 1},
+			{Section: 1, Size: 1}}, Scratch: n})
 	}
 	return p
 }
@@ -30,6 +31,7 @@ func unitsOf(sizes ...int64) *codegen.Plan {
 func TestCheckMemory(t *testing.T) {
 	const base, worker = 40 << 20, 4 * (5 << 20) // twice the largest unit with its scratch
 	p := unitsOf(1<<20, 5<<20, 3<<20)
+	p.Nodes = 2048 // 2 KiB each, on top of 36 MiB
 	if got := p.MinimumMemory(); got != base+worker {
 		t.Fatalf("minimum is %d, want %d", got, base+worker)
 	}

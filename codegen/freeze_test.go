@@ -155,7 +155,8 @@ func checkFrozen(t *testing.T, what string, g *ir.Graph, limits codegen.Limits) 
 		}
 	}
 	checkNames(t, what, frozen, list)
-	if again, second, err := codegen.Freeze(g); err != nil || !reflect.DeepEqual(second, list) || text(t, again) != text(t, frozen) {
+	if again, second, err := codegen.Freeze(g); err != nil || !reflect.DeepEqual(second, list) ||
+		text(t, again) != text(t, frozen) {
 		t.Errorf("%s: freezing again gives another graph, %v", what, err)
 	}
 	refrozen, twice, err := codegen.Freeze(frozen)

@@ -17,6 +17,7 @@ type Limits struct {
 // Plan is a compiled graph: the manifest without hashes, and how to evaluate each section.
 type Plan struct {
 	Manifest *bundlepb.Manifest
+	Nodes    int    // of the graph that was lowered, weights included
 	Units    []Unit // in file order; together they cover every stored section exactly once
 }
 

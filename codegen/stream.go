@@ -81,7 +81,8 @@ func evaluate(ctx context.Context, src weights.Source, todo <-chan *piece) error
 	return nil
 }
 
-func collect(ctx context.Context, ordered <-chan *piece, w io.Writer, values []*ir.Value, progress func(done, total int64)) error {
+func collect(ctx context.Context, ordered <-chan *piece, w io.Writer, values []*ir.Value,
+	progress func(done, total int64)) error {
 	var done, total int64
 	for _, v := range values {
 		total += v.Type.DType.Bytes(weights.Elements(v))

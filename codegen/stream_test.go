@@ -77,7 +77,8 @@ func TestStreamGivesTheWritersError(t *testing.T) {
 	full := errors.New("the disk is full")
 	for workers := 1; workers <= 4; workers++ {
 		for _, room := range []int{0, 10, len(want) / 2, len(want) - 1} {
-			err := codegen.Stream(context.Background(), src, values, &failing{room, full}, codegen.Execution{Workers: workers})
+			err := codegen.Stream(context.Background(), src, values, &failing{room, full},
+				codegen.Execution{Workers: workers})
 			if err != full {
 				t.Errorf("%d workers, room for %d: %v, want %v", workers, room, err, full)
 			}

@@ -23,8 +23,10 @@ type Options struct {
 // Run executes g, a graph with observers, over the windows (token ids, each a sequence of
 // its own) and returns the measured sites in ascending order. Names of fused sites are
 // those of the graph; Members spreads them.
-func Run(ctx context.Context, g *ir.Graph, src weights.Source, windows [][]int32, opt Options) ([]quant.Site, error) {
-	r := &runner{ctx: ctx, graph: g, src: src, pool: cpu.NewPool(max(1, opt.Workers)), observers: map[string]*quant.Observer{}}
+func Run(ctx context.Context, g *ir.Graph, src weights.Source, windows [][]int32,
+	opt Options) ([]quant.Site, error) {
+	r := &runner{ctx: ctx, graph: g, src: src, pool: cpu.NewPool(max(1, opt.Workers)),
+		observers: map[string]*quant.Observer{}}
 	defer r.pool.Close()
 	batches := pack(windows, batchTokens(g, opt.MaxMemory))
 	for i, batch := range batches {

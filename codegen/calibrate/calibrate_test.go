@@ -113,7 +113,8 @@ func TestRunMeasuresWhatTheInterpreterSees(t *testing.T) {
 func compareSites(t *testing.T, name string, got, want quant.Site) {
 	t.Helper()
 	if !closeTo(got.AMax, want.AMax) || got.Tokens != want.Tokens || len(got.Experts) != len(want.Experts) {
-		t.Errorf("%s: got %v of %d experts, want %v of %d", name, got.Range, len(got.Experts), want.Range, len(want.Experts))
+		t.Errorf("%s: got %v of %d experts, want %v of %d", name, got.Range, len(got.Experts), want.Range,
+			len(want.Experts))
 		return
 	}
 	for e := range want.Experts {
@@ -258,7 +259,8 @@ func TestErrorsNameTheSite(t *testing.T) {
 		}
 	}
 	broken := errors.New("the file was cut short")
-	if _, err := Run(context.Background(), g, unreadable{broken}, [][]int32{{0}}, Options{}); !errors.Is(err, broken) {
+	if _, err := Run(context.Background(), g, unreadable{broken}, [][]int32{{0}},
+		Options{}); !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
 	}
 }

@@ -6,4 +6,6 @@
 // them; linears take their weights in blocks of rows, so that no more than a block of a
 // weight is in memory. Sums are made in the fixed order of runtime/kernels: the statistics
 // are the same on every machine and for any number of workers.
+//
+// It must not know texts, tokenizers, files or what the statistics are used for.
 package calibrate

@@ -58,7 +58,8 @@ func (s *shadow) read(where string, buffer uint32, value int) {
 	lo, hi := s.span(buffer)
 	for i := lo; i < hi; i++ {
 		if s.lines[i] != value {
-			s.t.Fatalf("%s reads value %d from buffer %d, where value %d was written over it", where, value, buffer, s.lines[i])
+			s.t.Fatalf("%s reads value %d from buffer %d, where value %d was written over it", where, value,
+				buffer, s.lines[i])
 		}
 	}
 }

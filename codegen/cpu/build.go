@@ -142,7 +142,7 @@ func (b *builder) plan() (*codegen.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &codegen.Plan{Manifest: &bundlepb.Manifest{
+	p := &codegen.Plan{Nodes: len(b.graph.Nodes), Manifest: &bundlepb.Manifest{
 		Targets:  []string{"cpu"},
 		Programs: []*bundlepb.Program{b.program},
 		Ranks:    []*bundlepb.Rank{{File: "weights/rank-00.bin", Size: size, Sections: b.sections}},
@@ -179,7 +179,8 @@ func (b *builder) addSection(name, layout string, d dtype.Type, dims []int64) in
 		unique = fmt.Sprintf("%s.%d", name, i)
 	}
 	b.names[unique] = true
-	b.sections = append(b.sections, &bundlepb.Section{Name: unique, Dtype: protoDType(d), Shape: dims, Layout: layout})
+	b.sections = append(b.sections, &bundlepb.Section{Name: unique, Dtype: protoDType(d), Shape: dims,
+		Layout: layout})
 	return len(b.sections) - 1
 }
 

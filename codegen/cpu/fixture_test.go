@@ -101,7 +101,8 @@ func printPlan(p *codegen.Plan) string {
 		fmt.Fprintf(&w, "output %s = b%d\n", out.Name, out.Buffer)
 	}
 	for i, s := range p.Manifest.Ranks[0].Sections {
-		fmt.Fprintf(&w, "w%d %s %s%v %s at %d, %d bytes\n", i, s.Name, spell(s.Dtype), s.Shape, s.Layout, s.Offset, s.Size)
+		fmt.Fprintf(&w, "w%d %s %s%v %s at %d, %d bytes\n", i, s.Name, spell(s.Dtype), s.Shape, s.Layout,
+			s.Offset, s.Size)
 	}
 	for _, u := range p.Units {
 		fmt.Fprintf(&w, "unit %d to %d:", u.Lo, u.Hi)

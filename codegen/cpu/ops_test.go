@@ -101,7 +101,8 @@ var examples = map[ir.Op]example{
 	}, "GATHER", ""},
 
 	ir.OpLinear: {func(b *ir.Builder) []*ir.Value {
-		return b.Add(ir.OpLinear, "s", []*ir.Value{x(b, "a", 4), b.Weight("w", dtype.BF16, 3, 4), b.Weight("b", dtype.F16, 3)})
+		return b.Add(ir.OpLinear, "s", []*ir.Value{x(b, "a", 4), b.Weight("w", dtype.BF16, 3, 4),
+			b.Weight("b", dtype.F16, 3)})
 	}, "LINEAR", ""},
 	ir.OpRMSNorm: {func(b *ir.Builder) []*ir.Value {
 		return b.Add(ir.OpRMSNorm, "s", []*ir.Value{x(b, "a", 4), b.Weight("w", dtype.BF16, 4)}, eps())
@@ -117,7 +118,8 @@ var examples = map[ir.Op]example{
 	}, "KV_WRITE", ""},
 	ir.OpAttend: {func(b *ir.Builder) []*ir.Value {
 		k, v := b.State("k", dtype.F16, 1, 4), b.State("v", dtype.F16, 1, 4)
-		return b.Add(ir.OpAttend, "s", []*ir.Value{x(b, "a", 2, 4), k, v, ids(b, "p"), ids(b, "q")}, ir.Float("scale", 1))
+		return b.Add(ir.OpAttend, "s", []*ir.Value{x(b, "a", 2, 4), k, v, ids(b, "p"), ids(b, "q")},
+			ir.Float("scale", 1))
 	}, "ATTEND", ""},
 
 	ir.OpRoute: {func(b *ir.Builder) []*ir.Value {
@@ -127,7 +129,8 @@ var examples = map[ir.Op]example{
 		return b.Add(ir.OpPermute, "s", []*ir.Value{x(b, "a", 4), ids(b, "order")})
 	}, "PERMUTE", ""},
 	ir.OpGroupedLinear: {func(b *ir.Builder) []*ir.Value {
-		return b.Add(ir.OpGroupedLinear, "s", []*ir.Value{x(b, "a", 4), offsets(b), b.Weight("w", dtype.F16, 2, 3, 4)})
+		return b.Add(ir.OpGroupedLinear, "s", []*ir.Value{x(b, "a", 4), offsets(b),
+			b.Weight("w", dtype.F16, 2, 3, 4)})
 	}, "GROUPED_LINEAR", ""},
 	ir.OpCombine: {func(b *ir.Builder) []*ir.Value {
 		return b.Add(ir.OpCombine, "s", []*ir.Value{x(b, "a", 4), ids(b, "order"), x(b, "w", 1)})
@@ -148,18 +151,21 @@ var examples = map[ir.Op]example{
 	ir.OpObserve: {unary(ir.OpObserve), "", ""},
 
 	ir.OpAddRMSNorm: {func(b *ir.Builder) []*ir.Value {
-		return b.Add(ir.OpAddRMSNorm, "s", []*ir.Value{x(b, "a", 4), x(b, "b", 4), b.Weight("w", dtype.BF16, 4)}, eps())
+		return b.Add(ir.OpAddRMSNorm, "s", []*ir.Value{x(b, "a", 4), x(b, "b", 4),
+			b.Weight("w", dtype.BF16, 4)}, eps())
 	}, "ADD_RMS_NORM", ""},
 	ir.OpRotary: {func(b *ir.Builder) []*ir.Value {
 		return b.Add(ir.OpRotary, "s", []*ir.Value{x(b, "a", 2, 4), x(b, "cos", 2), x(b, "sin", 2)})
 	}, "ROTARY", ""},
 	ir.OpSwiGLU: {unary(ir.OpSwiGLU), "SWIGLU", ""},
 	ir.OpMoEGate: {func(b *ir.Builder) []*ir.Value {
-		return b.Add(ir.OpMoEGate, "s", []*ir.Value{x(b, "a", 4), b.Weight("w", dtype.BF16, 6, 4), b.Weight("scale", dtype.BF16, 6)},
+		return b.Add(ir.OpMoEGate, "s", []*ir.Value{x(b, "a", 4), b.Weight("w", dtype.BF16, 6, 4),
+			b.Weight("scale", dtype.BF16, 6)},
 			ir.Int("groups", 2))
 	}, "MOE_GATE", ""},
 	ir.OpQLinear: {func(b *ir.Builder) []*ir.Value {
-		return b.Add(ir.OpQLinear, "s", append(append(rows8(b), int8Pair(b, "w", 3, 4)...), b.Weight("b", dtype.BF16, 3)))
+		return b.Add(ir.OpQLinear, "s", append(append(rows8(b), int8Pair(b, "w", 3, 4)...),
+			b.Weight("b", dtype.BF16, 3)))
 	}, "QUANTIZE_DYNAMIC QLINEAR", ""},
 	ir.OpQGroupedLinear: {func(b *ir.Builder) []*ir.Value {
 		a, w := rows8(b), int8Pair(b, "w", 2, 3, 4)
@@ -222,23 +228,28 @@ func TestGraphsWithoutAPlan(t *testing.T) {
 			return b.Add(ir.OpLinear, "s", []*ir.Value{x(b, "a", 4), fixed(b, dtype.F32, 3, 4)})
 		}, "", "s: a weight of s.weight is not constant"},
 		"bias that is computed": {func(b *ir.Builder) []*ir.Value {
-			return b.Add(ir.OpLinear, "s", []*ir.Value{x(b, "a", 4), constant(b, dtype.F32, 3, 4), fixed(b, dtype.F32, 3)})
+			return b.Add(ir.OpLinear, "s", []*ir.Value{x(b, "a", 4), constant(b, dtype.F32, 3, 4),
+				fixed(b, dtype.F32, 3)})
 		}, "", "s: s.bias is not constant"},
 		"int8 weight that is computed": {func(b *ir.Builder) []*ir.Value {
-			return b.Add(ir.OpW8Linear, "s", []*ir.Value{x(b, "a", 4), fixed(b, dtype.I8, 3, 4), constant(b, dtype.F32, 3)})
+			return b.Add(ir.OpW8Linear, "s", []*ir.Value{x(b, "a", 4), fixed(b, dtype.I8, 3, 4),
+				constant(b, dtype.F32, 3)})
 		}, "", "s: a weight of s is not constant"},
 		"scales that are computed": {func(b *ir.Builder) []*ir.Value {
-			return b.Add(ir.OpW8Linear, "s", []*ir.Value{x(b, "a", 4), constant(b, dtype.I8, 3, 4), fixed(b, dtype.F32, 3)})
+			return b.Add(ir.OpW8Linear, "s", []*ir.Value{x(b, "a", 4), constant(b, dtype.I8, 3, 4),
+				fixed(b, dtype.F32, 3)})
 		}, "", "s: a weight of s is not constant"},
 		"ids that are constant": {func(b *ir.Builder) []*ir.Value {
 			return b.Add(ir.OpPermute, "s", []*ir.Value{fixed(b, dtype.F32, 2, 4), constant(b, dtype.I32, 2)})
 		}, "", "s: s.constant is i32[2], want floats"},
 		"int8 rows that are constant": {func(b *ir.Builder) []*ir.Value {
 			w := int8Pair(b, "w", 3, 4)
-			return b.Add(ir.OpQLinear, "s", []*ir.Value{constant(b, dtype.I8, 2, 4), fixed(b, dtype.F32, 2), w[0], w[1]})
+			return b.Add(ir.OpQLinear, "s", []*ir.Value{constant(b, dtype.I8, 2, 4), fixed(b, dtype.F32, 2),
+				w[0], w[1]})
 		}, "", "s: s.constant is i8[2,4], want floats"},
 		"offsets that are constant": {func(b *ir.Builder) []*ir.Value {
-			return b.Add(ir.OpGroupedLinear, "s", []*ir.Value{x(b, "a", 4), constant(b, dtype.I32, 3), b.Weight("w", dtype.F16, 2, 3, 4)})
+			return b.Add(ir.OpGroupedLinear, "s", []*ir.Value{x(b, "a", 4), constant(b, dtype.I32, 3),
+				b.Weight("w", dtype.F16, 2, 3, 4)})
 		}, "", "s: s.constant is i32[3], want floats"},
 		"observe of a constant": {func(b *ir.Builder) []*ir.Value {
 			return b.Add(ir.OpObserve, "s", []*ir.Value{constant(b, dtype.F32, 2, 4)})
@@ -291,7 +302,8 @@ func TestSectionsAreSharedByEqualWeightsOnly(t *testing.T) {
 	for _, s := range p.Manifest.Ranks[0].Sections {
 		names = append(names, s.Name)
 	}
-	want := "one.weight both.weight back.weight q.weight q.weight_scale q.row_sum r.weight r.weight_scale r.row_sum"
+	want := "one.weight both.weight back.weight q.weight q.weight_scale q.row_sum r.weight " +
+		"r.weight_scale r.row_sum"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("sections are %s\nwant         %s", got, want)
 	}

@@ -100,7 +100,8 @@ func cached(b *ir.Builder) {
 	v := b.State("v", dtype.I8, 1, 4)
 	k = b.Op1(ir.OpKVWrite, "attn.k", k, x, positions, sequences)
 	v = b.Op1(ir.OpKVWrite, "attn.v", v, x, positions, sequences)
-	y := b.Add(ir.OpAttend, "attn", []*ir.Value{x, k, v, positions, sequences}, ir.Float("scale", 0.25), ir.Int("window", 9))
+	y := b.Add(ir.OpAttend, "attn", []*ir.Value{x, k, v, positions, sequences}, ir.Float("scale", 0.25),
+		ir.Int("window", 9))
 	b.Output("y", y[0])
 }
 

@@ -27,7 +27,8 @@ func (w work) units() []codegen.Unit {
 	var units []codegen.Unit
 	for lo := int64(0); lo < w.count; lo += w.step {
 		hi := min(lo+w.step, w.count)
-		units = append(units, codegen.Unit{Extents: w.extents(lo, hi), Eval: w.eval, Lo: lo, Hi: hi, Scratch: w.scratch})
+		units = append(units, codegen.Unit{Extents: w.extents(lo, hi), Eval: w.eval, Lo: lo, Hi: hi,
+			Scratch: w.scratch})
 	}
 	return units
 }
@@ -50,9 +51,10 @@ func rowWork(v *ir.Value, to dtype.Type, section int) work {
 
 func tileWork(m matrices, section int) work {
 	size := int64(kernels.TileBytes(m.dtype(), int(m.k)))
-	return work{floatTiles{m}, m.experts * m.tiles(), max(1, unitBytes/size), 2 * size, func(lo, hi int64) []codegen.Extent {
-		return []codegen.Extent{{Section: section, Offset: lo * size, Size: (hi - lo) * size}}
-	}}
+	return work{floatTiles{m}, m.experts * m.tiles(), max(1, unitBytes/size), 2 * size,
+		func(lo, hi int64) []codegen.Extent {
+			return []codegen.Extent{{Section: section, Offset: lo * size, Size: (hi - lo) * size}}
+		}}
 }
 
 // int8Work fills three sections in a row: weights, scales, row sums.
@@ -64,11 +66,12 @@ func int8Work(w int8Tiles, section int) work {
 		}
 		return w.q.rowsBefore(t)
 	}
-	return work{w, w.q.experts * w.q.tiles(), max(1, unitBytes/size), 8 * size, func(lo, hi int64) []codegen.Extent {
-		return []codegen.Extent{
-			{Section: section, Offset: lo * size, Size: (hi - lo) * size},
-			{Section: section + 1, Offset: 4 * rowsTo(lo), Size: 4 * (rowsTo(hi) - rowsTo(lo))},
-			{Section: section + 2, Offset: 4 * lo * tileRows, Size: 4 * (hi - lo) * tileRows},
-		}
-	}}
+	return work{w, w.q.experts * w.q.tiles(), max(1, unitBytes/size), 8 * size,
+		func(lo, hi int64) []codegen.Extent {
+			return []codegen.Extent{
+				{Section: section, Offset: lo * size, Size: (hi - lo) * size},
+				{Section: section + 1, Offset: 4 * rowsTo(lo), Size: 4 * (rowsTo(hi) - rowsTo(lo))},
+				{Section: section + 2, Offset: 4 * lo * tileRows, Size: 4 * (hi - lo) * tileRows},
+			}
+		}}
 }

@@ -42,7 +42,8 @@ func (s *Settings) calibrate(ctx context.Context, m *Model, g *ir.Graph) error {
 		origin = StatsFile
 	}
 	if want := meta(m.Graph, "gate_weight"); string(stats.GateWeight) != want {
-		return &InputError{origin, fmt.Sprintf("measured with the gate weight %s, the model has it %s", stats.GateWeight, want),
+		return &InputError{origin, fmt.Sprintf("measured with the gate weight %s, the model has it %s",
+			stats.GateWeight, want),
 			"calibrate this model again"}
 	}
 	if want := m.identity(); stats.Source != want {
@@ -105,7 +106,8 @@ func Calibrate(ctx context.Context, m *Model, path, text string, s Settings) (*q
 	if tokens == 0 {
 		tokens = DefaultCalibrationTokens
 	}
-	windows := clipWindows(eval.Windows(text, m.Tokenizer, m.Config.BOS, m.Config.EOS, calibrationWindow), tokens)
+	windows := clipWindows(eval.Windows(text, m.Tokenizer, m.Config.BOS, m.Config.EOS, calibrationWindow),
+		tokens)
 	if len(windows) == 0 {
 		return nil, &InputError{path, "no text to calibrate on", "give some passages of ordinary text"}
 	}
@@ -117,7 +119,8 @@ func Calibrate(ctx context.Context, m *Model, path, text string, s Settings) (*q
 	}
 	p := Prepared{model: m, settings: s}
 	sites, err := calibrate.Run(ctx, g, p.source(), windows,
-		calibrate.Options{Workers: s.Execution.Workers, MaxMemory: s.Execution.MaxMemory, Progress: s.stage("calibrate")})
+		calibrate.Options{Workers: s.Execution.Workers, MaxMemory: s.Execution.MaxMemory,
+			Progress: s.stage("calibrate")})
 	if err != nil {
 		return nil, err
 	}

@@ -55,5 +55,6 @@ func isInputDefect(err error) bool {
 	var nonFinite *weights.NonFiniteError
 	var row *quant.NonFiniteError
 	var file *safetensors.Error
-	return errors.As(err, &nonFinite) || errors.As(err, &row) || errors.As(err, &file) || errors.Is(err, mapped.ErrFault)
+	return errors.As(err, &nonFinite) || errors.As(err, &row) || errors.As(err, &file) ||
+		errors.Is(err, mapped.ErrFault)
 }

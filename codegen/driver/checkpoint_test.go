@@ -31,8 +31,8 @@ func patch(t testing.TB, dir, name string, element int64, data []byte) {
 	}
 }
 
-// rewriteHeader changes the header of the only file of a checkpoint; the data stays.
-func rewriteHeader(t testing.TB, dir string, change func(header map[string]any)) {
+// addTensor appends a vector of zeros to the only file of a checkpoint.
+func addTensor(t testing.TB, dir, name string) {
 	t.Helper()
 	path := filepath.Join(dir, "model.safetensors")
 	raw, err := os.ReadFile(path)
@@ -44,13 +44,15 @@ func rewriteHeader(t testing.TB, dir string, change func(header map[string]any))
 	if err := json.Unmarshal(raw[8:end], &header); err != nil {
 		t.Fatal(err)
 	}
-	change(header)
+	size := len(raw) - int(end)
+	header[name] = map[string]any{"dtype": "BF16", "shape": []int{4}, "data_offsets": []int{size, size + 8}}
 	text, err := json.Marshal(header)
 	if err != nil {
 		t.Fatal(err)
 	}
 	out := binary.LittleEndian.AppendUint64(nil, uint64(len(text)))
-	if err := os.WriteFile(path, append(append(out, text...), raw[end:]...), 0o644); err != nil {
+	out = append(append(append(out, text...), raw[end:]...), make([]byte, 8)...)
+	if err := os.WriteFile(path, out, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

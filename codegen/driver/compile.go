@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"path/filepath"
+	"runtime/debug"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,6 +21,11 @@ const tokenizerFolder = "tokenizer/"
 // byte is written; the output appears under its name when it is complete. After an error of
 // the system or a cancelled context the finished part stays, for Settings.Resume.
 func Compile(ctx context.Context, fsys durable.FS, m *Model, out string, s Settings) (*Summary, error) {
+	defer limitHeap(s.Execution.MaxMemory)()
+	out = filepath.Clean(out) // of a resumed job, what is there may be the complete result
+	if err := checkPlace(fsys, out, s.Force || s.Resume); err != nil {
+		return nil, err
+	}
 	p, err := Prepare(ctx, m, s)
 	if err != nil {
 		return nil, err
@@ -47,6 +54,16 @@ func Compile(ctx context.Context, fsys durable.FS, m *Model, out string, s Setti
 	return summary, nil
 }
 
+// limitHeap makes the collector work harder as the heap nears the bound, and returns what
+// undoes it. The bound counts the program's own pages too, so the heap gets less than all.
+func limitHeap(bound int64) (undo func()) {
+	if bound == 0 {
+		return func() {}
+	}
+	before := debug.SetMemoryLimit(bound / 4 * 3)
+	return func() { debug.SetMemoryLimit(before) }
+}
+
 // job identifies the bundle by its whole manifest, which says by digest where the weights come
 // from, what was chosen, by which version, and where every byte goes.
 func (p *Prepared) job(out string) (bundle.Job, error) {
@@ -73,7 +90,8 @@ func (p *Prepared) job(out string) (bundle.Job, error) {
 
 func (p *Prepared) write(ctx context.Context, fsys durable.FS, job bundle.Job, casts *castLog) error {
 	s := p.settings
-	w, err := bundle.Create(ctx, fsys, job, bundle.Options{Resume: s.Resume, Force: s.Force, SyncBytes: s.syncBytes})
+	w, err := bundle.Create(ctx, fsys, job, bundle.Options{Resume: s.Resume, Force: s.Force,
+		SyncBytes: s.syncBytes})
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,8 @@ func settings(t testing.TB, scheme string) Settings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := Settings{Target: "cpu", Passes: passes.Options{Scheme: s, KV: dtype.F16, Verify: true, MinExpertTokens: 1}}
+	set := Settings{Target: "cpu", Passes: passes.Options{Scheme: s, KV: dtype.F16, Verify: true,
+		MinExpertTokens: 1}}
 	set.Execution.Workers = 2
 	if s.NeedsStats() {
 		set.Calibration, set.CalibrationTokens = filepath.Join(tiny, "calib.txt"), 1024
@@ -77,17 +78,20 @@ func sameTree(t testing.TB, a, b string) {
 func TestOneStepAndTwoGiveTheSameBytes(t *testing.T) {
 	for _, scheme := range []string{"none", "w8a16", "w8a8-dynamic", "w8a8"} {
 		t.Run(scheme, func(t *testing.T) {
+			kv := map[string]dtype.Type{"w8a16": dtype.F32, "w8a8": dtype.I8}[scheme]
 			ctx, dir := context.Background(), t.TempDir()
 			one, mid, two := filepath.Join(dir, "one.moge"), filepath.Join(dir, "mid"), filepath.Join(dir, "two.moge")
 			s := settings(t, scheme)
+			s.Passes.KV = kv
 			if _, err := Compile(ctx, durable.OS(), openModel(t, tiny), one, s); err != nil {
 				t.Fatal(err)
 			}
+			s.Passes.KV = dtype.Invalid // the cache is the second step's business
 			if _, err := Quantize(ctx, durable.OS(), openModel(t, tiny), mid, s); err != nil {
 				t.Fatal(err)
 			}
 			second := settings(t, "none")
-			second.Execution.Workers = 1
+			second.Execution.Workers, second.Passes.KV = 1, kv
 			if _, err := Compile(ctx, durable.OS(), openModel(t, mid), two, second); err != nil {
 				t.Fatal(err)
 			}

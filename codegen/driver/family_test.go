@@ -121,14 +121,16 @@ func schemeOf(t testing.TB, name string) quant.Scheme {
 
 func TestSettingsOfIsTheInverseOfCompiling(t *testing.T) {
 	m := openModel(t, filepath.Join(families, "qwen3_moe"))
-	limits := []codegen.Limits{{}, {BatchTokens: 3, Seqs: 2, Context: 17, LogitsRows: 1}, {BatchTokens: 100, Context: 512}}
+	limits := []codegen.Limits{{}, {BatchTokens: 3, Seqs: 2, Context: 17, LogitsRows: 1},
+		{BatchTokens: 100, Context: 512}}
 	options := []passes.Options{
 		{},
 		{KV: dtype.F32, Float: dtype.F32},
 		{KV: dtype.I8, Float: dtype.BF16, Head: schemeOf(t, "w8a16")},
 		{Off: []string{"FuseQKV"}, Overrides: []quant.Override{override(t, "layers.0.*=none")}},
-		{Off: []string{"FuseSwiGLU", "FuseGateUp", "FuseSwiGLU"}, Head: schemeOf(t, "none"), Overrides: []quant.Override{
-			override(t, "layers.*.self_attn.*=w8a16"), override(t, "layers.1.mlp.*=w8a8"), override(t, "*.o=none")}},
+		{Off: []string{"FuseSwiGLU", "FuseGateUp", "FuseSwiGLU"}, Head: schemeOf(t, "none"),
+			Overrides: []quant.Override{
+				override(t, "layers.*.self_attn.*=w8a16"), override(t, "layers.1.mlp.*=w8a8"), override(t, "*.o=none")}},
 	}
 	for i, scheme := range quant.Schemes() {
 		for j, opt := range options {
@@ -146,7 +148,8 @@ func TestSettingsOfIsTheInverseOfCompiling(t *testing.T) {
 				t.Errorf("%s %+v: the recovered settings give other bytes", scheme.Name, opt)
 			}
 			want := DefaultLimits(s.Limits, 512)
-			if got.Target != "cpu" || got.Limits != want || got.Passes.KV != s.Passes.KV || got.Passes.Float != s.Passes.Float ||
+			if got.Target != "cpu" || got.Limits != want || got.Passes.KV != s.Passes.KV ||
+				got.Passes.Float != s.Passes.Float ||
 				got.Passes.Scheme.Name != scheme.Name || !reflect.DeepEqual(got.Passes.Overrides, s.Passes.Overrides) {
 				t.Errorf("%s %+v: recovered %+v", scheme.Name, opt, got)
 			}

@@ -56,7 +56,8 @@ func measure(m *Model, opt passes.Options) (*quant.Stats, error) {
 		return nil, err
 	}
 	var windows [][]int32
-	stats := &quant.Stats{Source: m.identity(), Calibration: "sha256:00", GateWeight: quant.GateWeight(meta(m.Graph, "gate_weight"))}
+	stats := &quant.Stats{Source: m.identity(), Calibration: "sha256:00",
+		GateWeight: quant.GateWeight(meta(m.Graph, "gate_weight"))}
 	for w := range int32(4) {
 		var window []int32
 		for i := range int32(24) {

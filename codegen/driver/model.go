@@ -127,8 +127,12 @@ func (m *Model) openGraph(ignoreUnknown bool) error {
 	if err != nil {
 		return err
 	}
-	if n := len(report.Unknown); n > 0 && !ignoreUnknown {
-		return &InputError{m.Dir, fmt.Sprintf("no part of the model reads tensor %s and %d others", report.Unknown[0], n-1),
+	if unknown := report.Unknown; len(unknown) > 0 && !ignoreUnknown {
+		others := ""
+		if n := len(unknown) - 1; n > 0 {
+			others = fmt.Sprintf(" and %d others", n)
+		}
+		return &InputError{m.Dir, "no part of the model reads tensor " + unknown[0] + others,
 			"config.json does not describe this checkpoint; --ignore-unknown drops them"}
 	}
 	m.Graph = g
@@ -176,6 +180,15 @@ func (m *Model) readStatistics() error {
 	}
 	m.statistics = data
 	return nil
+}
+
+// blame turns what is wrong with the graph of a quantized directory into a defect of it: a
+// graph that was built from a checkpoint has no such defects.
+func (m *Model) blame(err error) error {
+	if err == nil || !m.Quantized {
+		return err
+	}
+	return &InputError{m.Dir, GraphFile + ": " + err.Error(), "run moge quantize again"}
 }
 
 func (m *Model) wantTensor(n *ir.Node) error {

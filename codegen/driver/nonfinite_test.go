@@ -94,7 +94,8 @@ func TestAllowNonFiniteTakesThemAsTheyAre(t *testing.T) {
 	for name, job := range jobs {
 		disk := newDisk(t)
 		_, err := job(context.Background(), disk, m, "out/result", s)
-		wantError(t, err, "tensor model.layers.0.mlp.up_proj.weight: element 5 is NaN; only finite values can be quantized")
+		wantError(t, err, "tensor model.layers.0.mlp.up_proj.weight: element 5 is NaN; only finite "+
+			"values can be quantized")
 		wantNothing(t, name, disk)
 	}
 }
@@ -103,7 +104,8 @@ func TestAllowNonFiniteTakesThemAsTheyAre(t *testing.T) {
 func TestCalibrationOnANonFiniteModel(t *testing.T) {
 	m := damaged(t, "model.layers.1.input_layernorm.weight", 3, infBF16)
 	_, err := staticSettings(m, "w8a8", passes.Options{})
-	if err == nil || !strings.HasPrefix(err.Error(), `observe at "layers.1.self_attn.q+k+v": site layers.1.self_attn.q+k+v: activation `) {
+	want := `observe at "layers.1.self_attn.q+k+v": site layers.1.self_attn.q+k+v: activation `
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -124,7 +126,9 @@ func TestCastsToF16AreListed(t *testing.T) {
 		for _, c := range summary.Casts {
 			list = append(list, c.Tensor+": "+c.CastReport.String())
 		}
-		want := "x"
+		want := "model.layers.0.mlp.up_proj.weight: 12288 values to f16: " +
+			"2 overflow, 0 flush to zero, 3 subnormal, 0 non-finite\n" +
+			"model.norm.weight: 64 values to f16: 0 overflow, 1 flush to zero, 0 subnormal, 0 non-finite"
 		if got := strings.Join(list, "\n"); got != want {
 			t.Errorf("%s lists\n%s\nwant\n%s", name, got, want)
 		}

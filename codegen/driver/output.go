@@ -2,7 +2,6 @@ package driver
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"syscall"
@@ -11,33 +10,22 @@ import (
 	"moge/formats/durable"
 )
 
-// refuseExisting fails, before anything that takes time, if the output's name is taken and
-// may not be replaced.
-func refuseExisting(fsys durable.FS, out string, s Settings) error {
+// checkPlace fails, before anything that takes time, if the output cannot have its name.
+func checkPlace(fsys durable.FS, out string, replace bool) error {
+	parent := filepath.Dir(out)
+	if info, err := fsys.Stat(parent); err != nil || !info.IsDir() {
+		return &bundle.Error{Path: parent, Offset: -1, Reason: "is no directory",
+			Hint: "create it first", Err: errors.Join(fs.ErrNotExist, err)}
+	}
 	_, err := fsys.Stat(out)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && s.Force {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && replace {
 		return nil
 	}
 	if err != nil {
 		return outputError(out, err)
 	}
-	return &bundle.Error{Path: filepath.Clean(out), Offset: -1, Reason: "output exists",
+	return &bundle.Error{Path: out, Offset: -1, Reason: "output exists",
 		Hint: "use another name or --force", Err: bundle.ErrExists}
-}
-
-// wantSpace fails if the file system of the output has less free than what will be written.
-func wantSpace(fsys durable.FS, out string, need int64) error {
-	parent := filepath.Dir(filepath.Clean(out))
-	free, err := fsys.Free(parent)
-	if err != nil {
-		return outputError(out, err)
-	}
-	if free >= need {
-		return nil
-	}
-	return &bundle.Error{Path: parent, Offset: -1, Err: bundle.ErrSpace,
-		Reason: fmt.Sprintf("%d bytes are needed and %d are free", need, free),
-		Hint:   "free some space or use another file system"}
 }
 
 // OutputError says that an output cannot be written.

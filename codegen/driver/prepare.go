@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -44,7 +45,10 @@ func quantized(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
 	if err := s.check(m); err != nil {
 		return nil, err
 	}
-	context, _ := strconv.ParseInt(meta(m.Graph, "context"), 10, 64)
+	context, err := strconv.ParseInt(meta(m.Graph, "context"), 10, 64)
+	if err != nil {
+		return nil, m.blame(fmt.Errorf("meta context is %q, want a number", meta(m.Graph, "context")))
+	}
 	s.Limits = DefaultLimits(s.Limits, context)
 	if err := checkLimits(s.Limits, context); err != nil {
 		return nil, err
@@ -85,10 +89,10 @@ func meta(g *ir.Graph, key string) string {
 func (p *Prepared) plan() error {
 	plan, err := cpu.Build(p.Graph, p.settings.Limits)
 	if err != nil {
-		return err
+		return p.model.blame(err)
 	}
 	if err := describe(plan.Manifest, p.Graph, p.settings); err != nil {
-		return err
+		return p.model.blame(err)
 	}
 	p.Plan = plan
 	return nil
@@ -134,9 +138,11 @@ func (p *Prepared) Summary() *Summary {
 
 func cacheBytes(program *bundlepb.Program) int64 {
 	limits := program.Limits
-	c := kv.Config{MaxTokens: int(limits.MaxSeqs * limits.Context), MaxSeqs: int(limits.MaxSeqs), Context: int(limits.Context)}
+	c := kv.Config{MaxTokens: int(limits.MaxSeqs * limits.Context), MaxSeqs: int(limits.MaxSeqs),
+		Context: int(limits.Context)}
 	for _, s := range program.States {
-		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width), Type: dtype.Type(s.Dtype)})
+		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width),
+			Type: dtype.Type(s.Dtype)})
 	}
 	return c.Bytes()
 }

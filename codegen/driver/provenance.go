@@ -27,7 +27,8 @@ const (
 
 // describeSources hashes the files of a checkpoint into the meta of g. What Quantize wrote
 // carries those of its origin already.
-func (m *Model) describeSources(ctx context.Context, g *ir.Graph, workers int, progress func(done, total int64)) error {
+func (m *Model) describeSources(ctx context.Context, g *ir.Graph, workers int,
+	progress func(done, total int64)) error {
 	if m.Quantized {
 		return nil
 	}

@@ -22,21 +22,26 @@ const shardBytes = 4 << 30
 // its graph, its tensors under the names of their sites, the configuration and the
 // tokenizer. The directory appears when it is complete; until then it is OUT.partial.
 func Quantize(ctx context.Context, fsys durable.FS, m *Model, out string, s Settings) (*Summary, error) {
+	defer limitHeap(s.Execution.MaxMemory)()
 	if m.Quantized {
 		return nil, &InputError{m.Dir, "the directory is quantized already", "compile it"}
+	}
+	out = filepath.Clean(out)
+	if err := checkPlace(fsys, out, s.Force); err != nil {
+		return nil, err
 	}
 	p, err := Prepare(ctx, m, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := bundle.CheckSpace(fsys, filepath.Clean(out), p.Plan.Manifest.Ranks[0].Size); err != nil {
+	if err := bundle.CheckSpace(fsys, out, p.Plan.Manifest.Ranks[0].Size); err != nil {
 		return nil, err
 	}
 	if err := m.describeSources(ctx, p.Graph, s.Execution.Workers, s.stage("hash")); err != nil {
 		return nil, err
 	}
 	summary := p.Summary()
-	q := &quantizer{fs: fsys, out: filepath.Clean(out), prepared: p, casts: &castLog{Source: p.source()}}
+	q := &quantizer{fs: fsys, out: out, prepared: p, casts: &castLog{Source: p.source()}}
 	if err := q.run(ctx); err != nil {
 		return nil, err
 	}
@@ -63,7 +68,7 @@ func (q *quantizer) run(ctx context.Context) (err error) {
 	if err := q.restoreReplaced(); err != nil {
 		return err
 	}
-	if err := refuseExisting(q.fs, q.out, q.prepared.settings); err != nil {
+	if err := checkPlace(q.fs, q.out, q.prepared.settings.Force); err != nil {
 		return err
 	}
 	if err := q.fs.RemoveAll(partial); err != nil {
@@ -174,7 +179,7 @@ func (q *quantizer) tensors(ctx context.Context, dir string, frozen []codegen.Fr
 	for _, s := range shards {
 		total += s.Size
 	}
-	if err := wantSpace(q.fs, q.out, total); err != nil {
+	if err := bundle.CheckSpace(q.fs, q.out, total); err != nil {
 		return err
 	}
 	for _, s := range shards {
@@ -198,13 +203,15 @@ func (q *quantizer) small(dir, name string, data []byte) error {
 }
 
 // shard streams one file.
-func (q *quantizer) shard(ctx context.Context, dir string, s safetensors.ShardPlan, values map[string]*ir.Value, total int64) (err error) {
+func (q *quantizer) shard(ctx context.Context, dir string, s safetensors.ShardPlan,
+	values map[string]*ir.Value, total int64) (err error) {
 	file, err := q.fs.Create(filepath.Join(dir, s.Name))
 	if err != nil {
 		return outputError(q.out, err)
 	}
 	defer func() { err = errors.Join(err, outputError(q.out, file.Close())) }()
-	w, err := safetensors.NewWriter(&appender{file: file, out: q.out}, s.Tensors, map[string]string{"format": "pt"})
+	w, err := safetensors.NewWriter(&appender{file: file, out: q.out}, s.Tensors,
+		map[string]string{"format": "pt"})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,8 @@ func output(disk *faultfs.FS) map[string]string {
 func (j *quantizeJob) check(t testing.TB, what string, disk *faultfs.FS) {
 	t.Helper()
 	whole := under(j.want, "result/")
-	if got := output(disk); got != nil && !maps.Equal(got, whole) && !(j.settings.Force && maps.Equal(got, oldOutput)) {
+	if got := output(disk); got != nil && !maps.Equal(got, whole) &&
+		!(j.settings.Force && maps.Equal(got, oldOutput)) {
 		t.Fatalf("%s: an incomplete output has the final name", what)
 	}
 	again := *j

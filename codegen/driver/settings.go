@@ -75,7 +75,8 @@ func checkLimits(l codegen.Limits, context int64) error {
 			l.LogitsRows, l.BatchTokens)}
 	}
 	if l.Context > context {
-		return &UsageError{fmt.Sprintf("--context %d is more than the %d positions the model was made for", l.Context, context)}
+		return &UsageError{fmt.Sprintf("--context %d is more than the %d positions the model was made for",
+			l.Context, context)}
 	}
 	return nil
 }

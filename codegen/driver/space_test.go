@@ -134,11 +134,8 @@ func TestOfTwoWritersOneWins(t *testing.T) {
 func TestUnwritableOutput(t *testing.T) {
 	m := openModel(t, filepath.Join(families, "llama"))
 	s := settingsFor(t, m, "w8a16", passes.Options{})
-	for name, want := range map[string]string{
-		"compile":  "absent: is no directory; create it first",
-		"quantize": "absent/result: cannot be written: file does not exist",
-	} {
-		_, err := jobs[name](context.Background(), newDisk(t), m, "absent/result", s)
-		wantError(t, err, want)
+	for _, job := range jobs {
+		_, err := job(context.Background(), newDisk(t), m, "absent/result", s)
+		wantError(t, err, "absent: is no directory; create it first")
 	}
 }

@@ -79,14 +79,18 @@ func firstProgram(m *bundlepb.Manifest) *bundlepb.Program {
 	return m.Programs[0]
 }
 
+// differentSources compares two lists of files, ascending by path.
 func differentSources(want, got []*bundlepb.File) string {
-	for i, w := range want {
-		if i >= len(got) || !proto.Equal(w, got[i]) {
-			return "source file " + w.Path + " differs"
+	for len(want) > 0 || len(got) > 0 {
+		switch {
+		case len(got) == 0 || len(want) > 0 && want[0].Path < got[0].Path:
+			return "source file " + want[0].Path + " was not there when it was compiled"
+		case len(want) == 0 || got[0].Path < want[0].Path:
+			return "source file " + got[0].Path + " is missing"
+		case !proto.Equal(want[0], got[0]):
+			return "source file " + want[0].Path + " differs"
 		}
-	}
-	if len(got) > len(want) {
-		return "source file " + got[len(want)].Path + " is missing"
+		want, got = want[1:], got[1:]
 	}
 	return ""
 }

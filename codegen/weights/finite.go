@@ -16,7 +16,8 @@ type NonFiniteError struct {
 
 // Error names the tensor and the element.
 func (e *NonFiniteError) Error() string {
-	return fmt.Sprintf("tensor %s: element %d is %v: the checkpoint is damaged; --allow-nonfinite takes it as it is",
+	return fmt.Sprintf("tensor %s: element %d is %v: the checkpoint is damaged; --allow-nonfinite "+
+		"takes it as it is",
 		e.Tensor, e.Element, e.Value)
 }
 

@@ -140,7 +140,8 @@ func TestFiniteNamesTensorElementAndValue(t *testing.T) {
 }
 
 func TestFiniteLeavesTheRestAlone(t *testing.T) {
-	m := memory{"ids": tensor.FromI32([]int32{0x7f800000, -1}, 2), "q": tensor.FromI8([]int8{-1, 127, -1, 127}, 4)}
+	m := memory{"ids": tensor.FromI32([]int32{0x7f800000, -1}, 2),
+		"q": tensor.FromI8([]int8{-1, 127, -1, 127}, 4)}
 	source := Finite{m, m.typeOf}
 	for name, size := range map[string]int{"ids": 8, "q": 4} {
 		if err := source.ReadAt(name, make([]byte, size), 0); err != nil {

@@ -56,12 +56,15 @@ func quantizeStatic(c *call) error {
 	return nil
 }
 
-// quantizeWeight: per row s = amax/127 in f32 and q = rne(w/s) within ±127; a row whose
-// scale is 0 is 0.
+// quantizeWeight: per row s = amax/127 in f32 and q = rne(w/s) within ±127; a scale below
+// the smallest normal f32 counts as 0, and a row whose scale is 0 is 0.
 func quantizeWeight(c *call) error {
 	width := c.args[0].Last()
 	c.each(func(r int, w []float32) {
 		s := amax(w) / 127
+		if s < 0x1p-126 {
+			s = 0
+		}
 		c.out[1].F32[r] = s
 		for i, q := 0, rowOf(c.out[0].I8, r, width); i < width && s != 0; i++ {
 			q[i] = toI8(float32(w[i] / s))
