@@ -30,6 +30,19 @@ func (v schemeValue) Set(text string) (err error) {
 
 func (v schemeValue) Type() string { return "SCHEME" }
 
+// headValue is the scheme of the head, for which int8 is short for w8a8-dynamic: the one
+// that needs no statistics.
+type headValue struct{ schemeValue }
+
+func (v headValue) Set(text string) error {
+	if text == "int8" {
+		text = "w8a8-dynamic"
+	}
+	return v.schemeValue.Set(text)
+}
+
+func (v headValue) Type() string { return "int8|SCHEME" }
+
 func schemeWords() []string {
 	var words []string
 	for _, s := range quant.Schemes() {

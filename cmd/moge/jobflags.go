@@ -47,7 +47,7 @@ func (f *jobFlags) add(cmd *cobra.Command) {
 	flags.Var(overrideValue{&s.Passes.Overrides}, "override",
 		"another scheme for the sites that PATTERN matches, such as 'layers.*.self_attn.*=w8a16';\n"+
 			"repeatable, the last match counts")
-	flags.Var(schemeValue{&s.Passes.Head}, "head", "how lm_head is quantized (default none)")
+	flags.Var(headValue{schemeValue{&s.Passes.Head}}, "head", "how lm_head is quantized; int8 is w8a8-dynamic (default none)")
 	flags.Var(dtypeValue{&s.Passes.Float, []string{"f32", "f16", "bf16"}}, "float",
 		"element type of weights that stay floats (default that of the checkpoint)")
 	flags.StringVar(&s.Calibration, "calib", "",
@@ -67,7 +67,7 @@ func (f *jobFlags) add(cmd *cobra.Command) {
 	flags.BoolVar(&s.AllowNonFinite, "allow-nonfinite", false,
 		"take NaN and infinite weights as they are")
 	addIgnoreUnknown(cmd, &f.ignoreUnknown)
-	complete(cmd, map[string][]string{"scheme": schemeWords(), "head": schemeWords(),
+	complete(cmd, map[string][]string{"scheme": schemeWords(), "head": append(schemeWords(), "int8"),
 		"float": {"f32", "f16", "bf16"}, "pass": passWords()})
 	must(cmd.MarkFlagDirname("dump-ir"))
 	must(cmd.MarkFlagFilename("calib"))
