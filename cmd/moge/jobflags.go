@@ -47,7 +47,11 @@ func (f *jobFlags) add(cmd *cobra.Command) {
 	flags.Var(overrideValue{&s.Passes.Overrides}, "override",
 		"another scheme for the sites that PATTERN matches, such as 'layers.*.self_attn.*=w8a16';\n"+
 			"repeatable, the last match counts")
-	flags.Var(headValue{schemeValue{&s.Passes.Head}}, "head", "how lm_head is quantized; int8 is w8a8-dynamic (default none)")
+	flags.Var(
+		headValue{schemeValue{&s.Passes.Head}},
+		"head",
+		"how lm_head is quantized; int8 is w8a8-dynamic (default none)",
+	)
 	flags.Var(dtypeValue{&s.Passes.Float, []string{"f32", "f16", "bf16"}}, "float",
 		"element type of weights that stay floats (default that of the checkpoint)")
 	flags.StringVar(&s.Calibration, "calib", "",

@@ -103,11 +103,17 @@ func (r *replay) quantize(s *bundlepb.Step, results []any) {
 	if s.Op == bundlepb.OpCode_QUANTIZE_STATIC {
 		op, attrs = ir.OpQuantizeStatic, []ir.Attr{ir.Float("amax", float32(s.Attrs[0].GetF()))}
 	}
-	want, err := interp.Eval(op, []*tensor.Tensor{tensor.FromF32(x, rows, int64(len(x))/rows)}, attrs, nil)
+	want, err := interp.Eval(
+		op,
+		[]*tensor.Tensor{tensor.FromF32(x, rows, int64(len(x))/rows)},
+		attrs,
+		nil,
+	)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if !slices.Equal(results[0].([]int8), want[0].I8) || !slices.Equal(results[1].([]float32), want[1].F32) {
+	if !slices.Equal(results[0].([]int8), want[0].I8) ||
+		!slices.Equal(results[1].([]float32), want[1].F32) {
 		r.t.Errorf("%s: int8 activations differ from the interpreter's", s.Site)
 	}
 	r.checked[s.Op]++
@@ -187,8 +193,16 @@ func (r *replay) accumulate(s *bundlepb.Step, first int, xq []int8, rows int, of
 		for row := span[0]; row < span[1]; row++ {
 			x, acc := make([]int8, pitch), make([]int32, tiles*kernels.TileRows)
 			copy(x, xq[row*k:(row+1)*k])
-			kernels.MatMulI8(acc, x, pitch, 1, w[at*kernels.TileBytes(dtype.I8, k):(at+tiles)*kernels.TileBytes(dtype.I8, k)],
-				tiles, k, sums[at*kernels.TileRows:])
+			kernels.MatMulI8(
+				acc,
+				x,
+				pitch,
+				1,
+				w[at*kernels.TileBytes(dtype.I8, k):(at+tiles)*kernels.TileBytes(dtype.I8, k)],
+				tiles,
+				k,
+				sums[at*kernels.TileRows:],
+			)
 			copy(out[row*n:(row+1)*n], acc)
 		}
 	}
@@ -196,7 +210,14 @@ func (r *replay) accumulate(s *bundlepb.Step, first int, xq []int8, rows int, of
 }
 
 // epilogue: (f32(acc)·ws)·xs (+ bias), each operation rounded, must be the engine's result.
-func (r *replay) epilogue(s *bundlepb.Step, first int, acc []int32, xs []float32, offsets []int32, y []float32) {
+func (r *replay) epilogue(
+	s *bundlepb.Step,
+	first int,
+	acc []int32,
+	xs []float32,
+	offsets []int32,
+	y []float32,
+) {
 	n := len(acc) / len(xs)
 	ws := kernels.Float32s(r.data(s.Args[first+1].GetSection()))
 	var bias []float32
@@ -211,7 +232,14 @@ func (r *replay) epilogue(s *bundlepb.Step, first int, acc []int32, xs []float32
 					v += bias[c]
 				}
 				if v != y[row*n+c] {
-					r.t.Fatalf("%s: row %d, column %d is %v, its accumulator gives %v", s.Site, row, c, y[row*n+c], v)
+					r.t.Fatalf(
+						"%s: row %d, column %d is %v, its accumulator gives %v",
+						s.Site,
+						row,
+						c,
+						y[row*n+c],
+						v,
+					)
 				}
 			}
 		}
