@@ -43,7 +43,9 @@ func TestIntegersOfEveryLinearAreTheInterpreters(t *testing.T) {
 					t.Errorf("%d of %v were checked, want %d", r.checked[op], op, least)
 				}
 			}
-			if quantized := r.checked[bundlepb.OpCode_QUANTIZE_DYNAMIC] + r.checked[bundlepb.OpCode_QUANTIZE_STATIC]; quantized < 5*layers {
+			dynamic := r.checked[bundlepb.OpCode_QUANTIZE_DYNAMIC]
+			quantized := dynamic + r.checked[bundlepb.OpCode_QUANTIZE_STATIC]
+			if quantized < 5*layers {
 				t.Errorf("%d quantize ops were checked", quantized)
 			}
 		})
