@@ -12,12 +12,14 @@ import (
 	"moge/formats/durable"
 	"moge/formats/hf"
 	"moge/formats/models"
+	"moge/formats/models/synth"
 	"moge/formats/safetensors"
 	"moge/quant"
 )
 
 const (
 	memoryScheme = "MOGE_TEST_MEMORY_SCHEME"
+	memoryLimit  = "MOGE_TEST_MEMORY_LIMIT" // bytes instead of memoryBound
 	memoryBound  = 64 << 20
 )
 
@@ -34,6 +36,11 @@ func compileAsChild(dir string) error {
 	s := Settings{Target: "cpu"}
 	s.Passes.Scheme, s.Passes.Head = scheme, scheme
 	s.Execution.Workers, s.Execution.MaxMemory = 2, memoryBound
+	if bound := os.Getenv(memoryLimit); bound != "" {
+		if _, err := fmt.Sscan(bound, &s.Execution.MaxMemory); err != nil {
+			return err
+		}
+	}
 	if _, err := Compile(context.Background(), durable.OS(), m, dir+".moge", s); err != nil {
 		return err
 	}
@@ -104,14 +111,53 @@ func TestCompilationStaysWithinItsMemory(t *testing.T) {
 }
 
 func checkPeak(t *testing.T, dir, scheme string) {
-	defer os.RemoveAll(dir + ".moge")
-	out := runChild(t, "memory", dir, memoryScheme+"="+scheme)
-	var peak int64
-	if _, err := fmt.Sscanf(strings.TrimSpace(out), "peak %d", &peak); err != nil {
-		t.Fatalf("%v in %q", err, out)
-	}
+	peak := peakOf(t, dir, scheme, memoryBound)
 	t.Logf("peak %.1f MiB of %d MiB", float64(peak)/(1<<20), memoryBound>>20)
 	if peak >= memoryBound {
 		t.Errorf("peak resident memory is %d, the bound is %d", peak, memoryBound)
+	}
+}
+
+// peakOf compiles in a process of its own under a bound and gives its peak resident memory.
+func peakOf(t testing.TB, dir, scheme string, bound int64) (peak int64) {
+	t.Helper()
+	defer os.RemoveAll(dir + ".moge")
+	out := runChild(t, "memory", dir, memoryScheme+"="+scheme, fmt.Sprintf("%s=%d", memoryLimit, bound))
+	if _, err := fmt.Sscanf(strings.TrimSpace(out), "peak %d", &peak); err != nil {
+		t.Fatalf("%v in %q", err, out)
+	}
+	return peak
+}
+
+// largeFolder names a folder with 16 GB of room for BenchmarkLargeModel.
+const largeFolder = "MOGE_LARGE"
+
+// BenchmarkLargeModel compiles two layers of the published Pangu Pro MoE with random weights,
+// 9 GB, under 1 GiB: MOGE_LARGE=/scratch go test ./codegen/driver -run '^$' -bench Large -benchtime 1x
+func BenchmarkLargeModel(b *testing.B) {
+	folder := os.Getenv(largeFolder)
+	if folder == "" {
+		b.Skip("SKIP: " + largeFolder + " names no folder with 16 GB of room")
+	}
+	dir, err := os.MkdirTemp(folder, "moge-large-")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	config, err := os.ReadFile("../../formats/models/testdata/pangu_published.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	checkpoint := filepath.Join(dir, "checkpoint")
+	if err := synth.Write(b.Context(), config, synth.Options{Layers: 2}, checkpoint); err != nil {
+		b.Fatal(err)
+	}
+	const bound = 1 << 30
+	for b.Loop() {
+		peak := peakOf(b, checkpoint, "w8a8-dynamic", bound)
+		b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+		if peak >= bound {
+			b.Errorf("peak resident memory is %d, the bound is %d", peak, bound)
+		}
 	}
 }
