@@ -1,5 +1,7 @@
 package ir
 
+import "moge/ir/dtype"
+
 var integerViolations = []violationCase{
 	{label: "quantize_c1", args: "f32[T]", want: "argument 0 is f32[T], want 2 dimensions"},
 	{label: "quantize_static_c1", args: "i8[T,2]", attrs: named(Float("amax", 1)),
@@ -82,7 +84,9 @@ var fusedViolations = []violationCase{
 	{label: "add_rms_norm_c3", args: "f32[T,2] f32[T,2] f32[3]", attrs: eps(0),
 		want: "x is f32[T,2] but the weight is f32[3]"},
 	{label: "add_rms_norm_c4", args: "f32[T,2] f32[T,2] f32[2]", attrs: eps(1), want: "eps is 1"},
-	{label: "add_rms_norm_c5", args: "f32[T,2] f32[L,2] f32[2]", attrs: eps(0),
+	{label: "add_rms_norm_c5", args: "f32[T,2] f32[T,2] f32[2]", attrs: rounded(dtype.I32),
+		want: "round is i32"},
+	{label: "add_rms_norm_c6", args: "f32[T,2] f32[L,2] f32[2]", attrs: eps(0),
 		want: "terms are f32[T,2] and f32[L,2]"},
 	{label: "rotary_c1", args: "f32[T,8] f32[T,4] f32[T,4]",
 		want: "argument 0 is f32[T,8], want 3 dimensions"},

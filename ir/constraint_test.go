@@ -155,6 +155,7 @@ var layerViolations = []violationCase{
 	{label: "rms_norm_c3", args: "f32[T,2] f32[3]", attrs: eps(0),
 		want: "x is f32[T,2] but the weight is f32[3]"},
 	{label: "rms_norm_c4", args: "f32[T,2] f32[2]", attrs: eps(-1), want: "eps is -1"},
+	{label: "rms_norm_c5", args: "f32[T,2] f32[2]", attrs: rounded(dtype.I8), want: "round is i8"},
 	{label: "rope_table_c1", args: "i32[T,1]", attrs: rope(2, 1),
 		want: "argument 0 is i32[T,1], want 1 dimensions"},
 	{label: "rope_table_c2", args: "i32[T]", attrs: rope(3, 1),
@@ -188,6 +189,8 @@ var layerViolations = []violationCase{
 }
 
 func eps(v float32) []Attr { return named(Float("eps", v)) }
+
+func rounded(d dtype.Type) []Attr { return append(eps(0), DType("round", d)) }
 
 func scale() []Attr { return named(Float("scale", 1)) }
 

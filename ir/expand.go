@@ -15,8 +15,18 @@ func (b *Builder) Expand(n *Node, args []*Value) []*Value {
 
 func expandAddRMSNorm(b *Builder, n *Node, args []*Value) []*Value {
 	sum := b.Op1(OpAdd, n.Site, args[0], args[1])
-	norm := b.Add(OpRMSNorm, n.Site, []*Value{sum, args[2]}, Float("eps", n.Float("eps")))[0]
-	return []*Value{sum, norm}
+	attrs := []Attr{Float("eps", n.Float("eps"))}
+	if round, ok := n.Attr("round"); ok {
+		sum = Rounded(b, n.Site, sum, round.DType)
+		attrs = append(attrs, round)
+	}
+	return []*Value{sum, b.Add(OpRMSNorm, n.Site, []*Value{sum, args[2]}, attrs...)[0]}
+}
+
+// Rounded is x, f32, with the values that d can hold.
+func Rounded(b *Builder, site string, x *Value, d dtype.Type) *Value {
+	narrow := b.Add(OpCast, site, []*Value{x}, DType("to", d))[0]
+	return b.Add(OpCast, site, []*Value{narrow}, DType("to", dtype.F32))[0]
 }
 
 func expandRotary(b *Builder, n *Node, args []*Value) []*Value {

@@ -104,6 +104,9 @@ func (n *Node) wantNorm(name string, x, w int) error {
 	if eps := n.Float("eps"); !(eps >= 0 && eps < 1) {
 		return violation(name+"_c4", "eps is %v", eps)
 	}
+	if round, ok := n.Attr("round"); ok && !round.DType.Float() {
+		return violation(name+"_c5", "round is %v", round.DType)
+	}
 	return nil
 }
 
@@ -197,7 +200,7 @@ func inferAddRMSNorm(n *Node, _ []Type) ([]Type, error) {
 		return nil, err
 	}
 	if !n.arg(0).Equal(n.arg(1)) {
-		return nil, violation("add_rms_norm_c5", "terms are %v and %v", n.arg(0), n.arg(1))
+		return nil, violation("add_rms_norm_c6", "terms are %v and %v", n.arg(0), n.arg(1))
 	}
 	return []Type{n.arg(0), n.arg(0)}, nil
 }

@@ -86,7 +86,7 @@ func init() {
 		OpLinear: {name: "linear", minArgs: 2, maxArgs: 3, results: 1, infer: inferLinear, attrs: scheme(),
 			semantics: "x · wᵀ (+ bias); accumulated exactly, rounded once, then the bias added"},
 		OpRMSNorm: {name: "rms_norm", minArgs: 2, maxArgs: 2, results: 1, infer: inferRMSNorm,
-			attrs:     []attrSpec{{name: "eps", kind: FloatAttr}},
+			attrs:     norm(),
 			semantics: "x / sqrt(mean(x²) + eps) along the last axis, rounded, then · w"},
 		OpRopeTable: {name: "rope_table", minArgs: 1, maxArgs: 1, results: 2, infer: inferRopeTable,
 			attrs:     []attrSpec{{name: "dim", kind: IntAttr}, {name: "theta", kind: FloatAttr}},
@@ -127,7 +127,7 @@ func init() {
 			semantics: "x unchanged; calibration records its largest magnitude (per expert, given offsets)"},
 
 		OpAddRMSNorm: {name: "add_rms_norm", minArgs: 3, maxArgs: 3, results: 2, infer: inferAddRMSNorm,
-			expand: expandAddRMSNorm, attrs: []attrSpec{{name: "eps", kind: FloatAttr}},
+			expand: expandAddRMSNorm, attrs: norm(),
 			semantics: "results a + b and rms_norm(a + b, w)"},
 		OpRotary: {name: "rotary", minArgs: 3, maxArgs: 3, results: 1, infer: inferRotary, expand: expandRotary,
 			semantics: "each head rotated by halves: (lo·cos - hi·sin, hi·cos + lo·sin)"},
@@ -173,6 +173,12 @@ func ints(names ...string) []attrSpec {
 		specs[i] = attrSpec{name: name, kind: IntAttr}
 	}
 	return specs
+}
+
+// norm: with round, what a half-precision unit stores is rounded to that type: the normalized
+// value before the weight is applied, and the results.
+func norm() []attrSpec {
+	return []attrSpec{{name: "eps", kind: FloatAttr}, {name: "round", kind: DTypeAttr, optional: true}}
 }
 
 // scheme is the quantization that AssignSchemes chose for a linear; absent means none.

@@ -160,6 +160,8 @@ func setOption(opt *Options, key, value string) (err error) {
 		opt.Head, err = quant.ParseScheme(value)
 	case "kv":
 		opt.KV, err = dtype.Parse(value)
+	case "activations":
+		opt.Activations, err = dtype.Parse(value)
 	case "float":
 		opt.Float, err = dtype.Parse(value)
 	case "min_expert_tokens":

@@ -18,7 +18,9 @@ type Options struct {
 	Head      quant.Scheme     // of lm_head; the zero value is none
 	KV        dtype.Type       // elements of the cache: F32, F16 or I8; Invalid keeps the graph's
 	Float     dtype.Type       // of weights that stay floats; Invalid keeps the checkpoint's
-	Stats     *quant.Stats     // what calibration measured; static schemes need it
+	// Activations is the type in which the machine stores activations; Invalid is f32.
+	Activations dtype.Type
+	Stats       *quant.Stats // what calibration measured; static schemes need it
 	// MinExpertTokens is how many calibration tokens an expert must have seen for its own
 	// range to count; see quant.Stats.Range.
 	MinExpertTokens int64
@@ -57,6 +59,9 @@ func (o *Options) check() error {
 	case dtype.Invalid, dtype.F32, dtype.F16, dtype.I8:
 	default:
 		return fmt.Errorf("cache element type %v is not one of f32, f16, i8", o.KV)
+	}
+	if a := o.Activations; a != dtype.Invalid && !a.Float() {
+		return fmt.Errorf("activations cannot be stored as %v", a)
 	}
 	if o.Float != dtype.Invalid && !o.Float.Float() {
 		return fmt.Errorf("float weights cannot become %v; choose f32, f16 or bf16", o.Float)

@@ -31,6 +31,9 @@ var constraints = []constraint{
 	{"GroupExperts", "QuantizeLinears", "only float weights are stacked"},
 	{"CastFloatWeights", "QuantizeLinears",
 		"which linears keep their weights is read off their schemes, which go"},
+	{"FuseSwiGLU", "LegalizeTypes", "what a fused op does not store is not rounded"},
+	{"FuseAddRMSNorm", "LegalizeTypes", "the sum is rounded inside the fused op"},
+	{"QuantizeLinears", "LegalizeTypes", "quantized linears round their results, not their products"},
 	{"QuantizeLinears", "RemoveDeadValues", "quantizing leaves permutations without readers"},
 	{"InsertObservers", "RemoveDeadValues", "the graph that is returned has no dead values"},
 }

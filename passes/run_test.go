@@ -13,7 +13,7 @@ import (
 
 // verbs are what pass names begin with: each says that the pass edits.
 var verbs = []string{"Fold", "Eliminate", "Remove", "Assign", "Set", "Fuse", "Group", "Cast",
-	"Insert", "Quantize"}
+	"Insert", "Quantize", "Legalize"}
 
 func TestTableIsComplete(t *testing.T) {
 	for _, p := range pipeline {

@@ -66,6 +66,9 @@ var pipeline = [...]pass{
 		summary: "measure the input of every linear that has a scheme"},
 	{name: "QuantizeLinears", run: quantizeLinears, modes: compiling,
 		summary: "linears that have a scheme become int8 ops"},
+	// After quantizing: scales are taken of what is stored.
+	{name: "LegalizeTypes", run: legalizeTypes, required: true, modes: compiling,
+		summary: "round activations where the machine stores them in half precision"},
 	{name: "RemoveDeadValues", run: graphOnly(removeDeadValues), required: true, modes: both,
 		summary: "remove what no output needs"},
 }

@@ -5,16 +5,22 @@ import (
 	"math"
 
 	"moge/ir/exact"
+	"moge/ir/tensor"
 )
 
-// rmsNorm: r = 1/sqrt(mean(x²) + eps) in f64; x·r rounded to f32; then · w rounded.
+// rmsNorm: r = 1/sqrt(mean(x²) + eps) in f64; x·r rounded to f32; then · w rounded. With
+// attribute round both are rounded on to that type.
 func rmsNorm(c *call) error {
 	w, eps := c.args[1].F32, float64(c.n.Float("eps"))
+	round := func(v float32) float32 { return v }
+	if a, ok := c.n.Attr("round"); ok {
+		round = func(v float32) float32 { return tensor.Round(a.DType, v) }
+	}
 	c.each(func(r int, x []float32) {
 		scale := 1 / math.Sqrt(dot(x, x)/float64(len(x))+eps)
 		y := rowOf(c.out[0].F32, r, len(x))
 		for i, v := range x {
-			y[i] = float32(float64(v)*scale) * w[i]
+			y[i] = round(round(float32(float64(v)*scale)) * w[i])
 		}
 	})
 	return nil
