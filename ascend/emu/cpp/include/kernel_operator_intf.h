@@ -1,0 +1,2 @@
+// Forwards to the one public header.
+#include "kernel_operator.h"
