@@ -1,0 +1,136 @@
+package host
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"moge/ascend/kernel"
+	"moge/ascend/kernel/device"
+	"moge/ascend/kernel/lower"
+	"moge/ascend/soc"
+)
+
+// scale is y[T, 32] = x · 2, a kernel of a few lines.
+func scale(t *testing.T, name string, chip *soc.Chip) *device.Program {
+	t.Helper()
+	b := kernel.New(name, "y[T, 32] = 2 x[T, 32], half.")
+	rows := b.Param("rows", 1, 64)
+	x := b.Input("x", kernel.F16, kernel.Matrix(rows, 32))
+	y := b.Output("y", kernel.F16, kernel.Matrix(rows, 32))
+	ring := b.Ring("tile", 2, kernel.VecTile(kernel.F16, 1, 32))
+	b.Units("row", rows, func(u kernel.Int) {
+		tile := ring.Next()
+		b.Load(tile, x.Rows(u, kernel.N(1)))
+		b.Muls(tile, tile, kernel.F(2))
+		b.Store(y.Rows(u, kernel.N(1)), tile)
+	})
+	k, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := lower.Lower(k, chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func chip(t *testing.T, name string) *soc.Chip {
+	t.Helper()
+	c, err := soc.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func project(t *testing.T, chip *soc.Chip, programs ...*device.Program) map[string]string {
+	t.Helper()
+	files, err := Project(chip, programs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for i, f := range files {
+		if i > 0 && files[i-1].Path >= f.Path {
+			t.Errorf("%s stands after %s", f.Path, files[i-1].Path)
+		}
+		all[f.Path] = string(f.Data)
+	}
+	return all
+}
+
+func TestProjectHoldsEveryKernelTwice(t *testing.T) {
+	c := chip(t, "300i-duo")
+	all := project(t, c, scale(t, "second", c), scale(t, "first", c))
+	for path, wants := range map[string][]string{
+		"cann8/first.cpp":      {`extern "C" __global__ __aicore__ void first(GM_ADDR x, GM_ADDR y, int32_t rows)`},
+		"cann9/second.asc":     {`void second(`},
+		"cann8/CMakeLists.txt": {"ascend310p3", "    first.cpp\n    second.cpp\n", "--cce-auto-sync=off"},
+		"cann9/CMakeLists.txt": {"dav-2002", "    first.asc\n    second.asc\n", "--cce-auto-sync=off"},
+		"include/arguments.h":  {"struct first_arguments {\n    void *x;", "int32_t rows; // 1 to 64", "== 24"},
+		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "At most\n8 blocks"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(all[path], want) {
+				t.Errorf("%s lacks %q:\n%s", path, want, all[path])
+			}
+		}
+	}
+	if len(all) != 8 {
+		t.Errorf("%d files", len(all))
+	}
+}
+
+func TestProjectIsTheSameInAnyOrder(t *testing.T) {
+	c := chip(t, "300i-duo")
+	a, b := scale(t, "a", c), scale(t, "b", c)
+	first, second := project(t, c, a, b), project(t, c, b, a)
+	for path, data := range first {
+		if second[path] != data {
+			t.Errorf("%s depends on the order of the kernels", path)
+		}
+	}
+}
+
+func TestProjectRefuses(t *testing.T) {
+	c, other := chip(t, "300i-duo"), chip(t, "800i-a2")
+	for want, programs := range map[string][]*device.Program{
+		"two kernels are called a":                                 {scale(t, "a", c), scale(t, "a", c)},
+		"kernel b is for Ascend910B4, the project for Ascend310P3": {scale(t, "b", other)},
+	} {
+		if _, err := Project(c, programs); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// The structs are what the launch expects only if a compiler agrees on their sizes.
+func TestArgumentsCompile(t *testing.T) {
+	compiler, err := exec.LookPath("g++")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no g++")
+		}
+		t.Skip("SKIPPED: no g++ to compile the structs with")
+	}
+	c := chip(t, "300i-duo")
+	dir := t.TempDir()
+	header, user := filepath.Join(dir, "arguments.h"), filepath.Join(dir, "user.cpp")
+	data := []byte(project(t, c, scale(t, "a", c))["include/arguments.h"])
+	if err := os.WriteFile(header, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(user, []byte("#include \"arguments.h\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(compiler, "-std=c++17", "-Wall", "-Werror", "-fsyntax-only", user)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s\n%s", err, out, bytes.TrimSpace(data))
+	}
+}

@@ -1,0 +1,379 @@
+package lower
+
+import (
+	"fmt"
+	"strings"
+
+	"moge/ascend/kernel"
+	"moge/ascend/kernel/device"
+	"moge/ascend/kernel/scalar"
+	"moge/ascend/soc"
+)
+
+// steps is the pipeline, in order.
+var steps = []struct {
+	name string
+	run  func(*lowerer) error
+}{
+	{"lower statements", (*lowerer).statements},
+	// needs streams whole: a load and its use are one iteration
+	{"derive flags", (*lowerer).deriveFlags},
+	{"expand streams", (*lowerer).expandStreams},
+	{"assign addresses", (*lowerer).assignAddresses},
+	{"insert barriers", (*lowerer).insertBarriers}, // needs flags: what they separate needs no barrier
+	{"prune", (*lowerer).prune},
+	{"verify", (*lowerer).verify},
+}
+
+// Lower makes the program of k for chip. Errors name statement or buffer, the rule, and its source.
+// On split cores a kernel with products becomes two programs, see split.go.
+func Lower(k *kernel.Kernel, chip *soc.Chip) (*device.Program, error) {
+	if !chip.Split() {
+		return lowerFor(k, chip, soc.CoreWhole, false)
+	}
+	if !usesMatrix(k) {
+		return lowerFor(k, chip, soc.CoreVector, false)
+	}
+	cube, err := lowerFor(k, chip, soc.CoreCube, true)
+	if err != nil {
+		return nil, err
+	}
+	cube.Peer, err = lowerFor(k, chip, soc.CoreVector, true)
+	return cube, err
+}
+
+// lowerFor makes the program of one kind of core.
+func lowerFor(k *kernel.Kernel, chip *soc.Chip, core soc.Core, mixed bool) (*device.Program,
+	error) {
+	l := newLowerer(k, chip)
+	l.core, l.mixed, l.prog.Core = core, mixed, core
+	for _, s := range steps {
+		if err := s.run(l); err != nil {
+			return nil, fmt.Errorf("kernel %s: %s: %w", k.Name, s.name, err)
+		}
+	}
+	return l.prog, nil
+}
+
+type lowerer struct {
+	kernel  *kernel.Kernel
+	chip    *soc.Chip
+	core    soc.Core
+	mixed   bool // the program of one half of a core
+	prog    *device.Program
+	block   *device.Block // calls go here
+	scope   *kernel.Body  // buffers of lowering live as long as this
+	facts   scalar.Facts  // what holds here
+	bufs    map[*kernel.Buffer]*device.Buffer
+	scopes  map[*device.Buffer]*kernel.Body
+	held    []*kernel.Slot // slots of the blocks around
+	slots   map[*kernel.Slot]*device.Slot
+	turns   map[*device.Buffer]*device.Turn
+	names   map[string]bool
+	taken   map[*device.Buffer]bool
+	errs    errorList
+	trades  []*trade    // tiles that pass between the halves of a core
+	coreNo  *scalar.Var // which core this is, where that matters
+	temps   map[tempKey]*device.Buffer
+	left    *device.Buffer
+	right   *device.Buffer
+	bodies  map[*kernel.Body]*device.Block // of phases
+	edges   []*edge
+	takenIn map[*device.Slot]*device.Block
+	within  map[*device.Event]*device.Block // the phase that an event is of, or the whole
+}
+
+func newLowerer(k *kernel.Kernel, chip *soc.Chip) *lowerer {
+	l := &lowerer{
+		kernel: k, chip: chip,
+		prog: &device.Program{Name: k.Name, Doc: k.Doc, Chip: chip, Params: k.Params,
+			Globals: append([]*kernel.Global(nil), k.Globals...), Body: &device.Block{}},
+		temps:   map[tempKey]*device.Buffer{},
+		bufs:    map[*kernel.Buffer]*device.Buffer{},
+		scopes:  map[*device.Buffer]*kernel.Body{},
+		slots:   map[*kernel.Slot]*device.Slot{},
+		turns:   map[*device.Buffer]*device.Turn{},
+		names:   map[string]bool{},
+		taken:   map[*device.Buffer]bool{},
+		within:  map[*device.Event]*device.Block{},
+		takenIn: map[*device.Slot]*device.Block{},
+		bodies:  map[*kernel.Body]*device.Block{},
+	}
+	l.block, l.scope = l.prog.Body, k.Body
+	l.bodies[k.Body] = l.prog.Body
+	l.claimNames()
+	return l
+}
+
+func (l *lowerer) claimNames() {
+	for _, name := range l.kernel.Names {
+		l.names[name] = true
+	}
+}
+
+// unique makes a name that no other thing has.
+func (l *lowerer) unique(name string) string {
+	out := name
+	for i := 2; l.names[out]; i++ {
+		out = fmt.Sprintf("%s%d", name, i)
+	}
+	l.names[out] = true
+	return out
+}
+
+type errorList []error
+
+func (es errorList) Error() string {
+	texts := make([]string, len(es))
+	for i, e := range es {
+		texts[i] = e.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+func (l *lowerer) errorf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	for _, e := range l.errs {
+		if e.Error() == err.Error() {
+			return
+		}
+	}
+	l.errs = append(l.errs, err)
+}
+
+func (l *lowerer) failed() error {
+	if len(l.errs) == 0 {
+		return nil
+	}
+	return l.errs
+}
+
+// statements lowers the whole kernel.
+func (l *lowerer) statements() error {
+	if l.mixed {
+		l.exchangeAll()
+	} else {
+		l.body(l.kernel.Body)
+	}
+	return l.failed()
+}
+
+func (l *lowerer) body(b *kernel.Body) {
+	for _, s := range b.Stmts {
+		l.stmt(s)
+	}
+}
+
+// within lowers statements into a block of their own, knowing facts as well.
+func (l *lowerer) inside(f func(), facts ...scalar.Cond) *device.Block {
+	block, known, held := l.block, l.facts, len(l.held)
+	inner := &device.Block{}
+	l.block = inner
+	l.facts = append(known[:len(known):len(known)], facts...)
+	f()
+	l.block, l.facts = block, known
+	for _, s := range l.held[held:] {
+		delete(l.slots, s)
+	}
+	l.held = l.held[:held]
+	return inner
+}
+
+func (l *lowerer) emit(n device.Node) { l.block.Nodes = append(l.block.Nodes, n) }
+
+func (l *lowerer) stmt(s kernel.Stmt) {
+	if l.mixed && !l.concerns(s) {
+		return
+	}
+	switch s := s.(type) {
+	case *kernel.For:
+		body := l.inside(func() { l.body(s.Body) }, s.Lo.Less(s.Hi))
+		l.emit(&device.Loop{Var: s.Var, Lo: s.Lo, Hi: s.Hi, Step: s.Step, Units: s.Units, Body: body})
+	case *kernel.Stream:
+		l.stream(s)
+	case *kernel.If:
+		l.branch(s)
+	case *kernel.Phase:
+		l.phase(s)
+	case *kernel.Slot:
+		l.take(s)
+	case *kernel.Let:
+		l.emit(&device.Let{Var: s.Var})
+	case *kernel.LetFloat:
+		l.emit(&device.LetFloat{Name: s.Name, Def: s.Def})
+	case *kernel.Note:
+		l.emit(&device.Note{Text: s.Text})
+	case *kernel.Load:
+		l.load(s)
+	case *kernel.Store:
+		l.store(s)
+	case *kernel.Vector:
+		l.vector(s)
+	case *kernel.Reduce:
+		l.reduce(s)
+	case *kernel.Gather:
+		l.gather(s)
+	case *kernel.Iota:
+		l.iota(s)
+	case *kernel.Transpose:
+		l.transpose(s)
+	case *kernel.ReadInt, *kernel.ReadIndex, *kernel.ReadFloat, *kernel.Write:
+		l.scalarAccess(s)
+	case *kernel.MatMul:
+		l.matmul(s)
+	case *kernel.Drain:
+		l.drain(s)
+	case *kernel.ToMat:
+		l.toMat(s)
+	case *kernel.SyncAll:
+		l.syncAll()
+	default:
+		panic(fmt.Sprintf("BUG: statement %T has no lowering", s))
+	}
+}
+
+func (l *lowerer) branch(s *kernel.If) {
+	n := &device.If{Cond: s.Cond}
+	n.Then = l.inside(func() { l.body(s.Then) }, s.Cond)
+	if s.Else != nil {
+		n.Else = l.inside(func() { l.body(s.Else) }, s.Cond.Not())
+	}
+	l.emit(n)
+}
+
+func (l *lowerer) phase(s *kernel.Phase) {
+	scope := l.scope
+	l.scope = s.Body
+	n := &device.Phase{Name: s.Name}
+	n.Body = l.inside(func() { l.body(s.Body) })
+	l.bodies[s.Body] = n.Body
+	l.scope = scope
+	l.emit(n)
+}
+
+// stream lowers load and use; the use takes the slots of the load again, from a counter of its own.
+func (l *lowerer) stream(s *kernel.Stream) {
+	n := &device.Stream{Var: s.Var, Lo: s.Lo, Hi: s.Hi, Step: s.Step}
+	var ahead []*kernel.Slot
+	var slots []*device.Slot
+	n.Load = l.inside(func() {
+		held := len(l.held)
+		l.body(s.Load)
+		for _, a := range l.held[held:] {
+			ahead, slots = append(ahead, a), append(slots, l.slots[a])
+		}
+	}, s.Lo.Less(s.Hi))
+	n.Use = l.inside(func() {
+		for i, a := range ahead {
+			l.hold(a, slots[i])
+		}
+		for _, node := range n.Load.Nodes {
+			if t, ok := node.(*device.Take); ok && len(t.Slot.Bufs) > 0 {
+				l.takeAgain(t)
+			}
+		}
+		l.body(s.Use)
+	}, s.Lo.Less(s.Hi))
+	l.emit(n)
+}
+
+func (l *lowerer) takeAgain(t *device.Take) {
+	again := &device.Take{Slot: t.Slot, Again: true}
+	if t.Turn != nil {
+		again.Turn = &device.Turn{Name: l.unique(t.Slot.Bufs[0].Name + "Used"), Depth: t.Turn.Depth}
+		l.prog.Turns = append(l.prog.Turns, again.Turn)
+	}
+	l.emit(again)
+}
+
+// take lowers the taking of a slot.
+func (l *lowerer) take(s *kernel.Slot) {
+	l.hold(s, l.takeOf(l.buffer(s.Buf)))
+}
+
+// hold lets the statements of the block, and no others, use a slot.
+func (l *lowerer) hold(s *kernel.Slot, d *device.Slot) {
+	l.slots[s] = d
+	l.held = append(l.held, s)
+}
+
+// takeOf takes the next slot of buffers of one depth.
+func (l *lowerer) takeOf(bufs ...*device.Buffer) *device.Slot {
+	b := bufs[0]
+	slot := &device.Slot{Bufs: bufs}
+	for _, x := range bufs {
+		slot.Names = append(slot.Names, l.slotName(x))
+	}
+	n := &device.Take{Slot: slot}
+	if b.Depth > 1 {
+		if l.turns[b] == nil {
+			l.turns[b] = &device.Turn{Name: l.unique(b.Name + "Next"), Depth: b.Depth}
+			l.prog.Turns = append(l.prog.Turns, l.turns[b])
+		}
+		n.Turn = l.turns[b]
+		slot.Index = scalar.NewTurn(l.unique(b.Name+"Slot"), b.Depth)
+	}
+	l.emit(n)
+	return slot
+}
+
+// slotName names the tensor of a slot: as the author named the ring, numbered where it is taken
+// more than once.
+func (l *lowerer) slotName(b *device.Buffer) string {
+	if b.Depth == 1 || !l.taken[b] {
+		l.taken[b] = true
+		return b.Name
+	}
+	return l.unique(b.Name)
+}
+
+var spaces = [...]soc.Space{kernel.Vec: soc.UB, kernel.Mat: soc.L1, kernel.Acc: soc.L0C}
+
+// buffer makes the storage of an author's buffer.
+func (l *lowerer) buffer(b *kernel.Buffer) *device.Buffer {
+	if d := l.bufs[b]; d != nil {
+		return d
+	}
+	d := l.storage(b.Name, b.Type.Elem, spaces[b.Type.Memory], b.Type.Bytes(), b.Depth, b.Scope)
+	l.bufs[b] = d
+	return d
+}
+
+func (l *lowerer) storage(name string, e soc.Elem, space soc.Space, bytes, depth int,
+	scope *kernel.Body) *device.Buffer {
+	d := &device.Buffer{Name: name, Elem: e, Space: space, Bytes: bytes, Depth: depth}
+	l.prog.Buffers = append(l.prog.Buffers, d)
+	l.scopes[d] = scope
+	return d
+}
+
+// temp takes storage for the statement being lowered. Statements of one phase share it: the widest
+// decides, and others read it as their own type.
+func (l *lowerer) temp(name string, e soc.Elem, space soc.Space, bytes int) device.Local {
+	key := tempKey{name, l.scope}
+	b := l.temps[key]
+	if b == nil {
+		b = l.storage(l.unique(name), e, space, 0, 1, l.scope)
+		l.temps[key] = b
+	}
+	b.Bytes = max(b.Bytes, roundUp(bytes, kernel.Block))
+	return device.Local{Buf: b, Slot: l.takeOf(b), Elem: e}
+}
+
+type tempKey struct {
+	name  string
+	scope *kernel.Body
+}
+
+// local is the tensor that a tile starts at.
+func (l *lowerer) local(t kernel.Tile) device.Local {
+	d := device.Local{Buf: l.buffer(t.Buf), Elem: t.Elem(), Off: t.Offset()}
+	if t.Slot != nil {
+		d.Slot = l.slots[t.Slot]
+		if d.Slot == nil {
+			l.errorf("tile %s is used outside the block that took it", t.Buf.Name)
+			d.Slot = &device.Slot{Bufs: []*device.Buffer{d.Buf}}
+		}
+	}
+	return d
+}
