@@ -73,7 +73,7 @@ func TestProjectHoldsEveryKernelTwice(t *testing.T) {
 		"cann8/CMakeLists.txt": {"ascend310p3", "    first.cpp\n    second.cpp\n", "--cce-auto-sync=off"},
 		"cann9/CMakeLists.txt": {"dav-2002", "    first.asc\n    second.asc\n", "--cce-auto-sync=off"},
 		"include/arguments.h":  {"struct first_arguments {\n    void *x;", "int32_t rows; // 1 to 64", "== 24"},
-		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "At most\n8 blocks"},
+		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "At most 8 blocks"},
 	} {
 		for _, want := range wants {
 			if !strings.Contains(all[path], want) {
