@@ -31,10 +31,10 @@ With CANN installed and its set_env.sh sourced:
 
 ## Launch
 
-Load the binary with aclrtBinaryLoadFromFile, find a kernel with aclrtBinaryGetFunction, fill its struct
-of include/arguments.h and call aclrtLaunchKernel(function, blocks, &arguments, sizeof arguments, stream).
-At most %d blocks on this chip. Tensors lie as the head of each source says: rows start on 32 bytes and storage is
-allocated to 16 rows, with 32 bytes of slack behind every tensor.
+Load the binary with aclrtBinaryLoadFromFile, find a kernel with aclrtBinaryGetFunction, fill its
+struct of include/arguments.h and call aclrtLaunchKernel(function, blocks, &arguments, sizeof
+arguments, stream). At most %d blocks on this chip. Tensors lie as the head of each source says: rows
+start on 32 bytes and storage is allocated to 16 rows, with 32 bytes of slack behind every tensor.
 
 ## Kernels
 
