@@ -14,8 +14,8 @@ bool ordered(const Rec& r, const Clock& known, uint32_t foreign, bool local)
     uint32_t block = r.tag >> 8;
     int pipe = (r.tag >> 2) & 63;
     Block& b = *here.b;
-    if (block == b.id) {
-        return r.idx <= known.v[pipe];
+    if (block == b.id) { // the scalar unit does one thing after the other
+        return r.idx <= known.v[pipe] || (pipe == kS && here.p == kS);
     }
     if (local) { // by an earlier block on the same core
         return true;
