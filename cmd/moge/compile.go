@@ -19,7 +19,9 @@ import (
 type compileFlags struct {
 	jobFlags
 	dryRun bool
-	json   *bool
+	// emitOnly is the folder for the kernels of a card, instead of a bundle.
+	emitOnly string
+	json     *bool
 }
 
 const compileLong = `Compile turns the checkpoint in DIR, or what quantize wrote,
@@ -47,6 +49,8 @@ func newCompile(app *cli.App) *cobra.Command {
 	flags.BoolVar(&f.settings.Resume, "resume", false, "go on with what an interrupted job left")
 	flags.BoolVar(&f.dryRun, "dry-run", false,
 		"check everything and report what would be written, write nothing")
+	flags.StringVar(&f.emitOnly, "emit-only", "",
+		"write just the kernel project for a card into this folder; reads no weights")
 	f.json = cli.JSONFlag(cmd, compileSchema)
 	return cmd
 }
@@ -56,18 +60,22 @@ func (f *compileFlags) addLimits(cmd *cobra.Command) {
 	s, flags := &f.settings, cmd.Flags()
 	s.Passes.KV = dtype.F16
 	flags.StringVar(&s.Target, "target", "cpu",
-		"machine to compile for: "+strings.Join(driver.Targets(), ", "))
+		"machine to compile for: "+strings.Join(append(driver.Targets(), cardTargets()...), ", "))
 	flags.Var(dtypeValue{&s.Passes.KV, []string{"f32", "f16", "i8"}}, "kv",
 		"element type of the KV cache")
 	flags.Int64Var(&s.Limits.BatchTokens, "max-batch-tokens", 0, "tokens of one step (default 512)")
 	flags.Int64Var(&s.Limits.Seqs, "max-seqs", 0, "sequences of one step (default 16)")
 	flags.Int64Var(&s.Limits.Context, "context", 0,
 		"positions of one sequence (default 4096, or what the model was made for if that is less)")
-	complete(cmd, map[string][]string{"target": driver.Targets(), "kv": {"f32", "f16", "i8"}})
+	complete(cmd, map[string][]string{"target": append(driver.Targets(), cardTargets()...),
+		"kv": {"f32", "f16", "i8"}})
 }
 
 func (f *compileFlags) run(ctx context.Context, app *cli.App, dir string) error {
-	if f.out == "" && !f.dryRun {
+	if err := f.checkTarget(); err != nil {
+		return err
+	}
+	if f.out == "" && !f.dryRun && f.emitOnly == "" {
 		return cli.Usage("-o NAME.moge is missing; see moge compile --help")
 	}
 	if err := f.prepare(app); err != nil {
@@ -80,12 +88,21 @@ func (f *compileFlags) run(ctx context.Context, app *cli.App, dir string) error 
 			return err
 		}
 	}
+	if f.emitOnly != "" {
+		f.emitOnly = filepath.Clean(f.emitOnly)
+		if err := checkPlace(app.FS, f.emitOnly, f.settings.Force); err != nil {
+			return err
+		}
+	}
 	m, err := f.open(dir)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	if f.dryRun {
+	switch {
+	case f.emitOnly != "":
+		return f.emit(ctx, app, m)
+	case f.dryRun:
 		return f.plan(ctx, app, m)
 	}
 	return f.compile(ctx, app, m)

@@ -29,6 +29,9 @@ type Prepared struct {
 // Prepare checks the settings, runs the passes and plans. Nothing is written and, unless a
 // text has to be calibrated on, no weight is read.
 func Prepare(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
+	if err := s.checkTarget(); err != nil {
+		return nil, err
+	}
 	p, err := quantized(ctx, m, s)
 	if err != nil {
 		return nil, err
@@ -38,6 +41,16 @@ func Prepare(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
 	}
 	_, err = p.settings.Execution.CheckMemory(p.Plan)
 	return p, err
+}
+
+// Graph checks the settings and runs the passes, for a machine that the caller plans for
+// itself; it returns the completed limits too.
+func Graph(ctx context.Context, m *Model, s Settings) (*ir.Graph, codegen.Limits, error) {
+	p, err := quantized(ctx, m, s)
+	if err != nil {
+		return nil, codegen.Limits{}, err
+	}
+	return p.Graph, p.settings.Limits, nil
 }
 
 // quantized runs the passes.

@@ -136,11 +136,16 @@ func (s *Settings) needsStats() bool {
 	return need
 }
 
-// check refuses choices that do not fit the model before any work is done.
-func (s *Settings) check(m *Model) error {
+// checkTarget refuses targets that no plan can be made for.
+func (s *Settings) checkTarget() error {
 	if !slices.Contains(Targets(), s.Target) {
 		return &UsageError{fmt.Sprintf("unknown target %q: known are %s", s.Target, strings.Join(Targets(), ", "))}
 	}
+	return nil
+}
+
+// check refuses choices that do not fit the model before any work is done.
+func (s *Settings) check(m *Model) error {
 	if m.Quantized {
 		return s.checkQuantized()
 	}
