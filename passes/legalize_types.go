@@ -23,7 +23,8 @@ var floatSites = []string{".router", "lm_head"}
 // legalizeTypes writes into the graph where a machine with half-precision activations
 // (Options.Activations) rounds: every stored result becomes what that type can hold, norms
 // round inside as their unit does. Values keep type f32, so the graph means the same to the
-// interpreter as to the machine. What only swiglu reads is not stored: the two are one kernel.
+// interpreter as to the machine. What only swiglu reads is not stored, nor a
+// combination of experts that only a sum reads: the two are one kernel.
 func legalizeTypes(g *ir.Graph, c *compilation) (*ir.Graph, error) {
 	to := c.opt.Activations
 	if to == dtype.Invalid || to == dtype.F32 {
@@ -37,7 +38,7 @@ func legalizeTypes(g *ir.Graph, c *compilation) (*ir.Graph, error) {
 			return copied.Results
 		}
 		if !storedOps[n.Op] || staysFloat(n.Site) || n.Result().Type.DType != dtype.F32 ||
-			fusedAway(users[n.Result().ID], to) {
+			fusedAway(n.Op, users[n.Result().ID], to) {
 			return nil
 		}
 		return []*ir.Value{ir.Rounded(r.Builder, n.Site, r.Copy(n).Result(), to)}
@@ -53,12 +54,13 @@ func staysFloat(site string) bool {
 	return false
 }
 
-// fusedAway reports whether all readers take the value before it is stored, or it is rounded
-// already.
-func fusedAway(users []*ir.Node, to dtype.Type) bool {
+// fusedAway reports whether all readers take the value of op before it is stored, or it is
+// rounded already.
+func fusedAway(op ir.Op, users []*ir.Node, to dtype.Type) bool {
 	for _, n := range users {
 		a, _ := n.Attr("to")
-		if n.Op != ir.OpSwiGLU && (n.Op != ir.OpCast || a.DType != to) {
+		rounded := n.Op == ir.OpCast && a.DType == to
+		if !rounded && n.Op != ir.OpSwiGLU && (op != ir.OpCombine || n.Op != ir.OpAdd) {
 			return false
 		}
 	}
