@@ -56,10 +56,20 @@ func splitDecode() AttentionDecodeSpec {
 	return s
 }
 
+// oddDecode has 16 queries a key head, a width that is no power of two, and parts that do not
+// divide the pages.
+func oddDecode() AttentionDecodeSpec {
+	s := smallDecode()
+	s.Name, s.Heads, s.KVHeads, s.Dim = "attention_decode_odd", 16, 1, 48
+	s.HeadsPerUnit, s.Parts = 1, 3
+	return s
+}
+
 func TestAttentionDecode(t *testing.T) {
-	small, whole, split := smallDecode(), trueDecode(), splitDecode()
+	t.Parallel()
+	small, whole, split, odd := smallDecode(), trueDecode(), splitDecode(), oddDecode()
 	r := newRig(t, 128, built(t)(AttentionDecode(small)), built(t)(AttentionDecode(whole)),
-		built(t)(AttentionDecode(split)))
+		built(t)(AttentionDecode(split)), built(t)(AttentionDecode(odd)))
 	edges := []int{15, 16, 17, 255, 256, 257, 511, 512, 513, 0}
 	for _, c := range []decodeCase{
 		{small, []int{1}, 1},
@@ -73,6 +83,7 @@ func TestAttentionDecode(t *testing.T) {
 		{split, []int{1}, 5},
 		{split, []int{2049}, 6},
 		{split, []int{0, 513, 1024}, 7},
+		{odd, []int{4352, 1, 255, 2304}, 8},
 	} {
 		var w worst
 		c.launch(r, &w)

@@ -87,11 +87,13 @@ func (k *prefill) unit(u kernel.Int) {
 	head := k.Let("keyHead", u.Sub(turn.MulN(s.KVHeads)))
 	pair := k.Let("pair", turn.Div(2))
 	// Even turns count up from the first block, odd ones down from the last.
-	block := pair.Add(turn.Sub(pair.MulN(2)).MulN(maxTokens)).Min(k.blocks.SubN(1).Sub(pair)).Max(n(0))
+	block := pair.Add(turn.Sub(pair.MulN(2)).MulN(maxTokens)).Min(k.blocks.SubN(1).Sub(pair))
 	first := k.Let("firstToken", block.MulN(k.block))
 	count := k.Let("tokenCount", k.tokens.Sub(first).MinN(k.block))
-	// Always so; stated for the proof that no other rows are touched.
-	k.If(first.Add(count).AtMost(k.tokens), func() { k.attend(first, count, head) }, nil)
+	// Both always so; stated for the proof that no other rows are touched.
+	k.If(n(0).AtMost(first), func() {
+		k.If(first.Add(count).AtMost(k.tokens), func() { k.attend(first, count, head) }, nil)
+	}, nil)
 }
 
 // attend is the work of count tokens from first for a key head.

@@ -51,9 +51,18 @@ func truePrefill() AttentionPrefillSpec {
 		Scale: 0.088388347, MaxTokens: 4096, MaxPages: 128, PoolPages: 600}
 }
 
+// oddPrefill has 3 tokens a block and a width that is no power of two.
+func oddPrefill() AttentionPrefillSpec {
+	s := smallPrefill()
+	s.Name, s.Heads, s.KVHeads, s.Dim = "attention_prefill_odd", 16, 1, 48
+	return s
+}
+
 func TestAttentionPrefill(t *testing.T) {
-	small, whole := smallPrefill(), truePrefill()
-	r := newRig(t, 64, built(t)(AttentionPrefill(small)), built(t)(AttentionPrefill(whole)))
+	t.Parallel()
+	small, whole, odd := smallPrefill(), truePrefill(), oddPrefill()
+	r := newRig(t, 64, built(t)(AttentionPrefill(small)), built(t)(AttentionPrefill(whole)),
+		built(t)(AttentionPrefill(odd)))
 	var w worst
 	for i, tokens := range tokenCounts {
 		prefillCase{small, 0, tokens, uint64(i)}.launch(r, &w, 1)
@@ -69,4 +78,7 @@ func TestAttentionPrefill(t *testing.T) {
 	prefillCase{whole, 250, 12, 7}.launch(r, &w, 1)
 	prefillCase{whole, 0, 33, 8}.launch(r, &w, 3)
 	t.Logf("%s: largest error %.2f of the bound", whole.Name, w.share)
+	w = worst{}
+	prefillCase{odd, 10, 700, 9}.launch(r, &w, 11)
+	t.Logf("%s: largest error %.2f of the bound", odd.Name, w.share)
 }

@@ -5,6 +5,7 @@ import "testing"
 // The paper's figure for decode attention is an MTE2 use of 89 %, here for one chip of eight: 10
 // heads of queries, 2 of keys, 40 sequences at context 2048. Only bytes of keys and values count.
 func TestAttentionDecodeShare(t *testing.T) {
+	t.Parallel()
 	const sequences, length, pages = 40, 2048, 2048 / PageRows
 	spec := trueDecode()
 	spec.Name, spec.Heads, spec.KVHeads = "attention_decode_share", 10, 2
