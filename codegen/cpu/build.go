@@ -27,7 +27,7 @@ type builder struct {
 	live     []codegen.Interval // by buffer; meaningful for roots
 	program  *bundlepb.Program
 	sections []*bundlepb.Section
-	work     []work
+	work     []codegen.Work
 	index    map[sectionKey]int
 	names    map[string]bool
 }
@@ -148,7 +148,7 @@ func (b *builder) plan() (*codegen.Plan, error) {
 		Ranks:    []*bundlepb.Rank{{File: "weights/rank-00.bin", Size: size, Sections: b.sections}},
 	}}
 	for _, w := range b.work {
-		p.Units = append(p.Units, w.units()...)
+		p.Units = append(p.Units, w.Units()...)
 	}
 	return p, nil
 }
@@ -201,7 +201,7 @@ func (b *builder) rows(name string, v *ir.Value, to dtype.Type) (*bundlepb.Opera
 	if !ok {
 		i = b.addSection(name, layoutRow, to, v.Type.Shape.Ints())
 		b.index[key] = i
-		b.work = append(b.work, rowWork(v, to, i))
+		b.work = append(b.work, codegen.RowWork(v, to, i))
 	}
 	return sectionOperand(i), nil
 }

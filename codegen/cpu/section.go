@@ -16,28 +16,6 @@ const (
 	layoutTileI8 = "tile16x4" // int8: [tiles][K/4][16][4]
 )
 
-// rowsOf evaluates a constant row-major, cast to another float type where asked.
-type rowsOf struct {
-	value *ir.Value
-	to    dtype.Type
-}
-
-func (r rowsOf) Values() []*ir.Value { return []*ir.Value{r.value} }
-
-// Eval gives elements lo to hi.
-func (r rowsOf) Eval(src weights.Source, lo, hi int64, out [][]byte) error {
-	from := r.value.Type.DType
-	if from == r.to {
-		return weights.Read(src, r.value, lo, hi-lo, out[0])
-	}
-	values := make([]float32, hi-lo)
-	if err := weights.Floats(src, r.value, lo, values); err != nil {
-		return err
-	}
-	dtype.Encode(r.to, out[0], values)
-	return nil
-}
-
 // matrices is one weight [N,K], or one of each expert: stacked in one value [E,N,K] or apart.
 type matrices struct {
 	parts         []*ir.Value

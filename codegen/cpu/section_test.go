@@ -112,8 +112,8 @@ func TestFloatTilesArePackedConstants(t *testing.T) {
 			want := packed(d, c.matrices(t, parts, src), int(c.n), int(c.k))
 			for step := int64(1); step <= 4; step++ {
 				w := tileWork(newMatrices(parts), 0)
-				w.step = step
-				if got := fillSections(t, w.units(), src, 1)[0]; !bytes.Equal(got, want) {
+				w.Step = step
+				if got := fillSections(t, w.Units(), src, 1)[0]; !bytes.Equal(got, want) {
 					t.Errorf("%v, %v, %d tiles a unit: the section differs from the packed weight", d, c, step)
 				}
 			}
@@ -171,8 +171,8 @@ func checkInt8(t *testing.T, what string, c matrixCase, q, s []*ir.Value, src me
 	want := [][]byte{packed(dtype.I8, experts, int(c.n), int(c.k)), scales, rowSums(experts, int(c.n), int(c.k))}
 	for step := int64(1); step <= 4; step++ {
 		w := int8Work(int8Tiles{newMatrices(q), matrices{parts: s}}, 0)
-		w.step = step
-		got := fillSections(t, w.units(), src, 3)
+		w.Step = step
+		got := fillSections(t, w.Units(), src, 3)
 		for i, name := range []string{"weight", "weight_scale", "row_sum"} {
 			if !bytes.Equal(got[i], want[i]) {
 				t.Errorf("%s, %d tiles a unit: %s differs", what, step, name)
@@ -197,9 +197,9 @@ func TestRowSectionsAreConstants(t *testing.T) {
 				dtype.Encode(to, want, c.F32)
 			}
 			for step := int64(1); step <= 16; step++ {
-				w := rowWork(v, to, 0)
-				w.step = step
-				if got := fillSections(t, w.units(), src, 1)[0]; !bytes.Equal(got, want) {
+				w := codegen.RowWork(v, to, 0)
+				w.Step = step
+				if got := fillSections(t, w.Units(), src, 1)[0]; !bytes.Equal(got, want) {
 					t.Errorf("%v as %v, %d elements a unit: the section differs", from, to, step)
 				}
 			}
