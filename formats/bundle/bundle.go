@@ -52,6 +52,29 @@ func (b *Bundle) File(path string) ([]byte, error) {
 	return data, nil
 }
 
+// maxAsIs bounds a file whose size the manifest does not vouch for.
+const maxAsIs = 16 << 20
+
+// FileAsIs reads one of the manifest's files as it is now, whatever its size and content were.
+func (b *Bundle) FileAsIs(path string) ([]byte, error) {
+	if !slices.ContainsFunc(b.manifest.Files, func(f *bundlepb.File) bool { return f.Path == path }) {
+		return nil, invalid(b.dir, -1, "the bundle has no file %q", path)
+	}
+	f, size, err := b.openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if size > maxAsIs {
+		return nil, damaged(b.path(path), maxAsIs, "file is larger than any real one")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxAsIs))
+	if err != nil {
+		return nil, ioError(b.path(path), err)
+	}
+	return data, nil
+}
+
 // Rank returns the mapped weights of a rank that Open was asked for.
 func (b *Bundle) Rank(i int) (*Rank, error) {
 	if i < 0 || i >= len(b.ranks) || b.ranks[i] == nil {

@@ -77,13 +77,13 @@ func TestManifestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reserved := seal(1, payload)
+	reserved := seal(2, payload)
 	reserved[12] = 1
 	sum := manifestSum(reserved, payload)
 	copy(reserved[manifestSumAt:], sum[:])
-	long := append(seal(1, payload), 0)
+	long := append(seal(2, payload), 0)
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
-	deep, err := Marshal(&bundlepb.Manifest{FormatVersion: 1})
+	deep, err := Marshal(&bundlepb.Manifest{FormatVersion: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,12 +98,12 @@ func TestManifestErrors(t *testing.T) {
 		{"magic", bytes.Repeat([]byte("x"), 60), "p: byte 0: not a bundle manifest" + hint},
 		{"long", long, "p: byte 16: manifest declares 822 bytes and has 823" + hint},
 		{"reserved", reserved, "p: byte 12: reserved bytes of the manifest header are not zero" + hint},
-		{"protobuf", seal(1, []byte{0xff}), "p: byte 56: manifest is no valid protobuf" + hint},
-		{"versions", seal(0, payload), "p: byte 8: format version 0 in the header, 1 inside"},
-		{"unknown", seal(1, append(bytes.Clone(payload), unknown...)),
-			"p: byte 56: Manifest has a field that format version 1 does not have"},
-		{"unknown inside", seal(1, deep),
-			"p: byte 56: Model has a field that format version 1 does not have"},
+		{"protobuf", seal(2, []byte{0xff}), "p: byte 56: manifest is no valid protobuf" + hint},
+		{"versions", seal(0, payload), "p: byte 8: format version 0 in the header, 2 inside"},
+		{"unknown", seal(2, append(bytes.Clone(payload), unknown...)),
+			"p: byte 56: Manifest has a field that format version 2 does not have"},
+		{"unknown inside", seal(2, deep),
+			"p: byte 56: Model has a field that format version 2 does not have"},
 	}
 	for _, c := range cases {
 		_, err := decodeManifest("p", c.file)
@@ -120,14 +120,14 @@ func TestNewerVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = decodeManifest("p", seal(7, payload))
-	wantError(t, err, `p: format version 7, this build reads up to 1; `+
+	wantError(t, err, `p: format version 7, this build reads up to 2; `+
 		`use version "2.3.1" of the tool, which wrote it, or a later one`)
 	var e *Error
 	if !errors.Is(err, ErrVersion) || !errors.As(err, &e) || !e.Invalid() {
 		t.Error("not an invalid input that wraps ErrVersion")
 	}
 	_, err = decodeManifest("p", seal(8, []byte{0xff}))
-	wantError(t, err, "p: format version 8, this build reads up to 1; use a newer version of the tool")
+	wantError(t, err, "p: format version 8, this build reads up to 2; use a newer version of the tool")
 }
 
 func FuzzManifest(f *testing.F) {

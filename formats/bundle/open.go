@@ -22,6 +22,9 @@ type OpenOptions struct {
 	// Ranks are the ranks whose weights are mapped; nil is all. Files of other ranks need
 	// not be there.
 	Ranks []int
+	// AsIs is a folder, such as "kernels/", whose files are not compared with the manifest, so that
+	// what was edited by hand can be looked at; see FileAsIs. Empty is none.
+	AsIs string
 }
 
 // Bundle is an open bundle. It may be used by several goroutines; Close ends that.
@@ -74,6 +77,9 @@ func (b *Bundle) open(opts OpenOptions) error {
 		}
 	}
 	for _, f := range b.manifest.Files {
+		if below(f.Path, opts.AsIs) {
+			continue
+		}
 		if err := b.checkFile(f); err != nil {
 			return err
 		}

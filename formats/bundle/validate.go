@@ -11,8 +11,8 @@ import (
 
 // Validate checks everything about a manifest that needs no file: versions, names, indexes,
 // bounds, alignment, overlaps, sizes. It does not know what operands an op-code takes. With
-// hashes false the SHA-256 fields of sections may be empty, as they are before a Writer fills
-// them in. The error is an *Error without a path whose reason starts with the place.
+// hashes false the SHA-256 fields of sections and the table of files may be empty, as they are
+// before a Writer fills them in. The error is an *Error without a path whose reason starts with the place.
 func Validate(m *bundlepb.Manifest, hashes bool) error {
 	if m.GetFormatVersion() < 1 || m.FormatVersion > FormatVersion {
 		return invalid("", -1, "format version %d, this build knows 1 to %d",
@@ -23,6 +23,7 @@ func Validate(m *bundlepb.Manifest, hashes bool) error {
 		func() error { return validateFiles(m.Files) },
 		func() error { return validateRanks(m.Ranks, hashes) },
 		func() error { return validatePrograms(m) },
+		func() error { return validateKernels(m, hashes) },
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {

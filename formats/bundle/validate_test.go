@@ -27,8 +27,8 @@ type refusal struct {
 }
 
 var refusals = []refusal{
-	{func(x *bundlepb.Manifest) { x.FormatVersion = 0 }, "format version 0, this build knows 1 to 1"},
-	{func(x *bundlepb.Manifest) { x.FormatVersion = 2 }, "format version 2, this build knows 1 to 1"},
+	{func(x *bundlepb.Manifest) { x.FormatVersion = 0 }, "format version 0, this build knows 1 to 2"},
+	{func(x *bundlepb.Manifest) { x.FormatVersion = 3 }, "format version 3, this build knows 1 to 2"},
 	{func(x *bundlepb.Manifest) { x.Model = nil }, "manifest without model or provenance"},
 	{func(x *bundlepb.Manifest) { x.Model.Layers = -1 }, "model: a count is negative"},
 	{func(x *bundlepb.Manifest) { x.Model.KvDtype = 77 }, "model: unknown element type 77"},

@@ -27,6 +27,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TensorRole is what a kernel does with a tensor.
+type TensorRole int32
+
+const (
+	// Not a role.
+	TensorRole_ROLE_UNSPECIFIED TensorRole = 0
+	// Read only.
+	TensorRole_ROLE_IN TensorRole = 1
+	// Written completely, not read.
+	TensorRole_ROLE_OUT TensorRole = 2
+	// Read and written.
+	TensorRole_ROLE_IN_OUT TensorRole = 3
+	// Memory to work in, of any content before.
+	TensorRole_ROLE_SCRATCH TensorRole = 4
+	// Memory to work in, zeros before every launch.
+	TensorRole_ROLE_ZEROED TensorRole = 5
+)
+
+// Enum value maps for TensorRole.
+var (
+	TensorRole_name = map[int32]string{
+		0: "ROLE_UNSPECIFIED",
+		1: "ROLE_IN",
+		2: "ROLE_OUT",
+		3: "ROLE_IN_OUT",
+		4: "ROLE_SCRATCH",
+		5: "ROLE_ZEROED",
+	}
+	TensorRole_value = map[string]int32{
+		"ROLE_UNSPECIFIED": 0,
+		"ROLE_IN":          1,
+		"ROLE_OUT":         2,
+		"ROLE_IN_OUT":      3,
+		"ROLE_SCRATCH":     4,
+		"ROLE_ZEROED":      5,
+	}
+)
+
+func (x TensorRole) Enum() *TensorRole {
+	p := new(TensorRole)
+	*p = x
+	return p
+}
+
+func (x TensorRole) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TensorRole) Descriptor() protoreflect.EnumDescriptor {
+	return file_bundle_proto_enumTypes[0].Descriptor()
+}
+
+func (TensorRole) Type() protoreflect.EnumType {
+	return &file_bundle_proto_enumTypes[0]
+}
+
+func (x TensorRole) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TensorRole.Descriptor instead.
+func (TensorRole) EnumDescriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{0}
+}
+
 // DType is an element type, in the order of ir/dtype; little-endian in memory and on disk.
 type DType int32
 
@@ -88,11 +153,11 @@ func (x DType) String() string {
 }
 
 func (DType) Descriptor() protoreflect.EnumDescriptor {
-	return file_bundle_proto_enumTypes[0].Descriptor()
+	return file_bundle_proto_enumTypes[1].Descriptor()
 }
 
 func (DType) Type() protoreflect.EnumType {
-	return &file_bundle_proto_enumTypes[0]
+	return &file_bundle_proto_enumTypes[1]
 }
 
 func (x DType) Number() protoreflect.EnumNumber {
@@ -101,7 +166,7 @@ func (x DType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DType.Descriptor instead.
 func (DType) EnumDescriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{0}
+	return file_bundle_proto_rawDescGZIP(), []int{1}
 }
 
 // Scalar is a number that differs from step to step, known before it starts; order of ir/shape.
@@ -153,11 +218,11 @@ func (x Scalar) String() string {
 }
 
 func (Scalar) Descriptor() protoreflect.EnumDescriptor {
-	return file_bundle_proto_enumTypes[1].Descriptor()
+	return file_bundle_proto_enumTypes[2].Descriptor()
 }
 
 func (Scalar) Type() protoreflect.EnumType {
-	return &file_bundle_proto_enumTypes[1]
+	return &file_bundle_proto_enumTypes[2]
 }
 
 func (x Scalar) Number() protoreflect.EnumNumber {
@@ -166,7 +231,7 @@ func (x Scalar) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Scalar.Descriptor instead.
 func (Scalar) EnumDescriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{1}
+	return file_bundle_proto_rawDescGZIP(), []int{2}
 }
 
 // OpCode is an operation that every device binds. Add only; a reader refuses what it does not know.
@@ -252,50 +317,58 @@ const (
 	OpCode_CAST OpCode = 82
 	// Bytes, unchanged.
 	OpCode_COPY OpCode = 83
+	// A kernel of the bundle, named by the variant. The args are its tensors in the kernel's order,
+	// the results those of them that are written. For each scalar of the kernel an attribute of its
+	// name tells the value: an integer; integers c, s for c times Scalar s; the word "pages" for the
+	// pages of the cache. An attribute "each" makes it one launch for all sequences of one token
+	// ("decode") or one for each other sequence ("prefill"); "each_rows" and "each_tables" are then the
+	// args that begin at the sequence's first row, or at its row of the page table, see runtime/card.
+	OpCode_LAUNCH OpCode = 100
 )
 
 // Enum value maps for OpCode.
 var (
 	OpCode_name = map[int32]string{
-		0:  "OP_UNSPECIFIED",
-		1:  "EMBED",
-		2:  "RMS_NORM",
-		3:  "ADD_RMS_NORM",
-		10: "LINEAR",
-		11: "QUANTIZE_DYNAMIC",
-		12: "QUANTIZE_STATIC",
-		13: "QLINEAR",
-		14: "W8LINEAR",
-		20: "ROPE_TABLE",
-		21: "ROTARY",
-		22: "KV_WRITE",
-		23: "ATTEND",
-		30: "SOFTMAX",
-		31: "MAX_LAST",
-		32: "ARGMAX_LAST",
-		33: "TOP_K",
-		34: "SUM_LAST",
-		35: "IOTA",
-		36: "GATHER",
-		37: "GATHER_ROWS",
-		40: "ROUTE",
-		41: "PERMUTE",
-		42: "GROUPED_LINEAR",
-		43: "QGROUPED_LINEAR",
-		44: "W8GROUPED_LINEAR",
-		45: "COMBINE",
-		46: "MOE_GATE",
-		60: "SWIGLU",
-		61: "SILU",
-		62: "ADD",
-		63: "SUB",
-		64: "MUL",
-		65: "DIV",
-		66: "SCALE",
-		80: "SLICE",
-		81: "CONCAT",
-		82: "CAST",
-		83: "COPY",
+		0:   "OP_UNSPECIFIED",
+		1:   "EMBED",
+		2:   "RMS_NORM",
+		3:   "ADD_RMS_NORM",
+		10:  "LINEAR",
+		11:  "QUANTIZE_DYNAMIC",
+		12:  "QUANTIZE_STATIC",
+		13:  "QLINEAR",
+		14:  "W8LINEAR",
+		20:  "ROPE_TABLE",
+		21:  "ROTARY",
+		22:  "KV_WRITE",
+		23:  "ATTEND",
+		30:  "SOFTMAX",
+		31:  "MAX_LAST",
+		32:  "ARGMAX_LAST",
+		33:  "TOP_K",
+		34:  "SUM_LAST",
+		35:  "IOTA",
+		36:  "GATHER",
+		37:  "GATHER_ROWS",
+		40:  "ROUTE",
+		41:  "PERMUTE",
+		42:  "GROUPED_LINEAR",
+		43:  "QGROUPED_LINEAR",
+		44:  "W8GROUPED_LINEAR",
+		45:  "COMBINE",
+		46:  "MOE_GATE",
+		60:  "SWIGLU",
+		61:  "SILU",
+		62:  "ADD",
+		63:  "SUB",
+		64:  "MUL",
+		65:  "DIV",
+		66:  "SCALE",
+		80:  "SLICE",
+		81:  "CONCAT",
+		82:  "CAST",
+		83:  "COPY",
+		100: "LAUNCH",
 	}
 	OpCode_value = map[string]int32{
 		"OP_UNSPECIFIED":   0,
@@ -337,6 +410,7 @@ var (
 		"CONCAT":           81,
 		"CAST":             82,
 		"COPY":             83,
+		"LAUNCH":           100,
 	}
 )
 
@@ -351,11 +425,11 @@ func (x OpCode) String() string {
 }
 
 func (OpCode) Descriptor() protoreflect.EnumDescriptor {
-	return file_bundle_proto_enumTypes[2].Descriptor()
+	return file_bundle_proto_enumTypes[3].Descriptor()
 }
 
 func (OpCode) Type() protoreflect.EnumType {
-	return &file_bundle_proto_enumTypes[2]
+	return &file_bundle_proto_enumTypes[3]
 }
 
 func (x OpCode) Number() protoreflect.EnumNumber {
@@ -364,7 +438,7 @@ func (x OpCode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OpCode.Descriptor instead.
 func (OpCode) EnumDescriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{2}
+	return file_bundle_proto_rawDescGZIP(), []int{3}
 }
 
 // Manifest is the root message, stored in manifest.pb behind a small checksummed header.
@@ -387,7 +461,11 @@ type Manifest struct {
 	// Where the bytes came from.
 	Provenance *Provenance `protobuf:"bytes,8,opt,name=provenance,proto3" json:"provenance,omitempty"`
 	// Every other file of the bundle (tokenizer/, kernels/, report.json), sorted by path.
-	Files         []*File `protobuf:"bytes,9,rep,name=files,proto3" json:"files,omitempty"`
+	Files []*File `protobuf:"bytes,9,rep,name=files,proto3" json:"files,omitempty"`
+	// Kernels that LAUNCH steps name, sorted by name; empty for a bundle of the CPU.
+	Kernels []*Kernel `protobuf:"bytes,10,rep,name=kernels,proto3" json:"kernels,omitempty"`
+	// What came of executing the kernels; absent for a bundle of the CPU.
+	Gate          *Gate `protobuf:"bytes,11,opt,name=gate,proto3" json:"gate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -485,6 +563,300 @@ func (x *Manifest) GetFiles() []*File {
 	return nil
 }
 
+func (x *Manifest) GetKernels() []*Kernel {
+	if x != nil {
+		return x.Kernels
+	}
+	return nil
+}
+
+func (x *Manifest) GetGate() *Gate {
+	if x != nil {
+		return x.Gate
+	}
+	return nil
+}
+
+// Kernel is device code of a bundle and how it is called: first the addresses of its tensors, then
+// its scalars, 32 bits each.
+type Kernel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of its function.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Slash-separated path of its source below the bundle; the file is in Manifest.files.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Cores that it is launched on.
+	Blocks  uint32          `protobuf:"varint,3,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	Tensors []*KernelTensor `protobuf:"bytes,4,rep,name=tensors,proto3" json:"tensors,omitempty"`
+	// Names of scalars.
+	Scalars []string `protobuf:"bytes,5,rep,name=scalars,proto3" json:"scalars,omitempty"`
+	// What it computes, as the compiler's specification of it (JSON): the gate's business alone.
+	Spec          []byte `protobuf:"bytes,6,opt,name=spec,proto3" json:"spec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Kernel) Reset() {
+	*x = Kernel{}
+	mi := &file_bundle_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kernel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kernel) ProtoMessage() {}
+
+func (x *Kernel) ProtoReflect() protoreflect.Message {
+	mi := &file_bundle_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kernel.ProtoReflect.Descriptor instead.
+func (*Kernel) Descriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Kernel) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Kernel) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Kernel) GetBlocks() uint32 {
+	if x != nil {
+		return x.Blocks
+	}
+	return 0
+}
+
+func (x *Kernel) GetTensors() []*KernelTensor {
+	if x != nil {
+		return x.Tensors
+	}
+	return nil
+}
+
+func (x *Kernel) GetScalars() []string {
+	if x != nil {
+		return x.Scalars
+	}
+	return nil
+}
+
+func (x *Kernel) GetSpec() []byte {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+// KernelTensor is one tensor that a kernel takes.
+type KernelTensor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Role          TensorRole             `protobuf:"varint,2,opt,name=role,proto3,enum=moge.bundle.v1.TensorRole" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KernelTensor) Reset() {
+	*x = KernelTensor{}
+	mi := &file_bundle_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KernelTensor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KernelTensor) ProtoMessage() {}
+
+func (x *KernelTensor) ProtoReflect() protoreflect.Message {
+	mi := &file_bundle_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KernelTensor.ProtoReflect.Descriptor instead.
+func (*KernelTensor) Descriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *KernelTensor) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *KernelTensor) GetRole() TensorRole {
+	if x != nil {
+		return x.Role
+	}
+	return TensorRole_ROLE_UNSPECIFIED
+}
+
+// Gate is the execution of every kernel on the emulated chip before the bundle was written.
+type Gate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// False if it was left out.
+	Passed bool `protobuf:"varint,1,opt,name=passed,proto3" json:"passed,omitempty"`
+	// Seed of inputs and orders.
+	Seed uint64 `protobuf:"varint,2,opt,name=seed,proto3" json:"seed,omitempty"`
+	// A row for each kernel, in their order.
+	Rows          []*GateRow `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gate) Reset() {
+	*x = Gate{}
+	mi := &file_bundle_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gate) ProtoMessage() {}
+
+func (x *Gate) ProtoReflect() protoreflect.Message {
+	mi := &file_bundle_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gate.ProtoReflect.Descriptor instead.
+func (*Gate) Descriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Gate) GetPassed() bool {
+	if x != nil {
+		return x.Passed
+	}
+	return false
+}
+
+func (x *Gate) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *Gate) GetRows() []*GateRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// GateRow is what came of one kernel.
+type GateRow struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Kernel string                 `protobuf:"bytes,1,opt,name=kernel,proto3" json:"kernel,omitempty"`
+	// Executions compared with the reference.
+	Cases int64 `protobuf:"varint,2,opt,name=cases,proto3" json:"cases,omitempty"`
+	// Largest error of a float relative to its bound, 0 to 1.
+	Error float64 `protobuf:"fixed64,3,opt,name=error,proto3" json:"error,omitempty"`
+	// Predicted cycles of the last case at the chip's published rates.
+	Cycles        int64 `protobuf:"varint,4,opt,name=cycles,proto3" json:"cycles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GateRow) Reset() {
+	*x = GateRow{}
+	mi := &file_bundle_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GateRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GateRow) ProtoMessage() {}
+
+func (x *GateRow) ProtoReflect() protoreflect.Message {
+	mi := &file_bundle_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GateRow.ProtoReflect.Descriptor instead.
+func (*GateRow) Descriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GateRow) GetKernel() string {
+	if x != nil {
+		return x.Kernel
+	}
+	return ""
+}
+
+func (x *GateRow) GetCases() int64 {
+	if x != nil {
+		return x.Cases
+	}
+	return 0
+}
+
+func (x *GateRow) GetError() float64 {
+	if x != nil {
+		return x.Error
+	}
+	return 0
+}
+
+func (x *GateRow) GetCycles() int64 {
+	if x != nil {
+		return x.Cycles
+	}
+	return 0
+}
+
 // KeyValue is one entry of a sorted list that stands in for a map.
 type KeyValue struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -496,7 +868,7 @@ type KeyValue struct {
 
 func (x *KeyValue) Reset() {
 	*x = KeyValue{}
-	mi := &file_bundle_proto_msgTypes[1]
+	mi := &file_bundle_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +880,7 @@ func (x *KeyValue) String() string {
 func (*KeyValue) ProtoMessage() {}
 
 func (x *KeyValue) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[1]
+	mi := &file_bundle_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +893,7 @@ func (x *KeyValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyValue.ProtoReflect.Descriptor instead.
 func (*KeyValue) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{1}
+	return file_bundle_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *KeyValue) GetKey() string {
@@ -553,7 +925,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_bundle_proto_msgTypes[2]
+	mi := &file_bundle_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +937,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[2]
+	mi := &file_bundle_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +950,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{2}
+	return file_bundle_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *File) GetPath() string {
@@ -619,7 +991,7 @@ type Provenance struct {
 
 func (x *Provenance) Reset() {
 	*x = Provenance{}
-	mi := &file_bundle_proto_msgTypes[3]
+	mi := &file_bundle_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +1003,7 @@ func (x *Provenance) String() string {
 func (*Provenance) ProtoMessage() {}
 
 func (x *Provenance) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[3]
+	mi := &file_bundle_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +1016,7 @@ func (x *Provenance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provenance.ProtoReflect.Descriptor instead.
 func (*Provenance) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{3}
+	return file_bundle_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Provenance) GetSources() []*File {
@@ -718,7 +1090,7 @@ type Model struct {
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_bundle_proto_msgTypes[4]
+	mi := &file_bundle_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +1102,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[4]
+	mi := &file_bundle_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +1115,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{4}
+	return file_bundle_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Model) GetName() string {
@@ -878,7 +1250,7 @@ type Generation struct {
 
 func (x *Generation) Reset() {
 	*x = Generation{}
-	mi := &file_bundle_proto_msgTypes[5]
+	mi := &file_bundle_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +1262,7 @@ func (x *Generation) String() string {
 func (*Generation) ProtoMessage() {}
 
 func (x *Generation) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[5]
+	mi := &file_bundle_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1275,7 @@ func (x *Generation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Generation.ProtoReflect.Descriptor instead.
 func (*Generation) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{5}
+	return file_bundle_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Generation) GetDoSample() bool {
@@ -948,7 +1320,7 @@ type Dim struct {
 
 func (x *Dim) Reset() {
 	*x = Dim{}
-	mi := &file_bundle_proto_msgTypes[6]
+	mi := &file_bundle_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1332,7 @@ func (x *Dim) String() string {
 func (*Dim) ProtoMessage() {}
 
 func (x *Dim) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[6]
+	mi := &file_bundle_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1345,7 @@ func (x *Dim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dim.ProtoReflect.Descriptor instead.
 func (*Dim) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{6}
+	return file_bundle_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Dim) GetCoef() int64 {
@@ -1021,7 +1393,7 @@ type Program struct {
 
 func (x *Program) Reset() {
 	*x = Program{}
-	mi := &file_bundle_proto_msgTypes[7]
+	mi := &file_bundle_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1405,7 @@ func (x *Program) String() string {
 func (*Program) ProtoMessage() {}
 
 func (x *Program) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[7]
+	mi := &file_bundle_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1418,7 @@ func (x *Program) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Program.ProtoReflect.Descriptor instead.
 func (*Program) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{7}
+	return file_bundle_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Program) GetName() string {
@@ -1126,7 +1498,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_bundle_proto_msgTypes[8]
+	mi := &file_bundle_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1510,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[8]
+	mi := &file_bundle_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1523,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{8}
+	return file_bundle_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Limits) GetMaxBatchTokens() int64 {
@@ -1211,7 +1583,7 @@ type Buffer struct {
 
 func (x *Buffer) Reset() {
 	*x = Buffer{}
-	mi := &file_bundle_proto_msgTypes[9]
+	mi := &file_bundle_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1223,7 +1595,7 @@ func (x *Buffer) String() string {
 func (*Buffer) ProtoMessage() {}
 
 func (x *Buffer) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[9]
+	mi := &file_bundle_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1236,7 +1608,7 @@ func (x *Buffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Buffer.ProtoReflect.Descriptor instead.
 func (*Buffer) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{9}
+	return file_bundle_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Buffer) GetDtype() DType {
@@ -1276,7 +1648,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_bundle_proto_msgTypes[10]
+	mi := &file_bundle_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1660,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[10]
+	mi := &file_bundle_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1673,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{10}
+	return file_bundle_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *State) GetName() string {
@@ -1344,7 +1716,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_bundle_proto_msgTypes[11]
+	mi := &file_bundle_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1728,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[11]
+	mi := &file_bundle_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1741,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{11}
+	return file_bundle_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Port) GetName() string {
@@ -1401,7 +1773,7 @@ type Operand struct {
 
 func (x *Operand) Reset() {
 	*x = Operand{}
-	mi := &file_bundle_proto_msgTypes[12]
+	mi := &file_bundle_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1785,7 @@ func (x *Operand) String() string {
 func (*Operand) ProtoMessage() {}
 
 func (x *Operand) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[12]
+	mi := &file_bundle_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1426,7 +1798,7 @@ func (x *Operand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operand.ProtoReflect.Descriptor instead.
 func (*Operand) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{12}
+	return file_bundle_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Operand) GetKind() isOperand_Kind {
@@ -1498,7 +1870,7 @@ type Ints struct {
 
 func (x *Ints) Reset() {
 	*x = Ints{}
-	mi := &file_bundle_proto_msgTypes[13]
+	mi := &file_bundle_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1882,7 @@ func (x *Ints) String() string {
 func (*Ints) ProtoMessage() {}
 
 func (x *Ints) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[13]
+	mi := &file_bundle_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1895,7 @@ func (x *Ints) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ints.ProtoReflect.Descriptor instead.
 func (*Ints) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{13}
+	return file_bundle_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Ints) GetValues() []int64 {
@@ -1551,7 +1923,7 @@ type Attr struct {
 
 func (x *Attr) Reset() {
 	*x = Attr{}
-	mi := &file_bundle_proto_msgTypes[14]
+	mi := &file_bundle_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1563,7 +1935,7 @@ func (x *Attr) String() string {
 func (*Attr) ProtoMessage() {}
 
 func (x *Attr) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[14]
+	mi := &file_bundle_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1576,7 +1948,7 @@ func (x *Attr) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attr.ProtoReflect.Descriptor instead.
 func (*Attr) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{14}
+	return file_bundle_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Attr) GetName() string {
@@ -1669,7 +2041,7 @@ type Guard struct {
 
 func (x *Guard) Reset() {
 	*x = Guard{}
-	mi := &file_bundle_proto_msgTypes[15]
+	mi := &file_bundle_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1681,7 +2053,7 @@ func (x *Guard) String() string {
 func (*Guard) ProtoMessage() {}
 
 func (x *Guard) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[15]
+	mi := &file_bundle_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +2066,7 @@ func (x *Guard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guard.ProtoReflect.Descriptor instead.
 func (*Guard) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{15}
+	return file_bundle_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Guard) GetScalar() Scalar {
@@ -1738,7 +2110,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_bundle_proto_msgTypes[16]
+	mi := &file_bundle_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +2122,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[16]
+	mi := &file_bundle_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +2135,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{16}
+	return file_bundle_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Step) GetOp() OpCode {
@@ -1830,7 +2202,7 @@ type Rank struct {
 
 func (x *Rank) Reset() {
 	*x = Rank{}
-	mi := &file_bundle_proto_msgTypes[17]
+	mi := &file_bundle_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +2214,7 @@ func (x *Rank) String() string {
 func (*Rank) ProtoMessage() {}
 
 func (x *Rank) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[17]
+	mi := &file_bundle_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +2227,7 @@ func (x *Rank) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rank.ProtoReflect.Descriptor instead.
 func (*Rank) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{17}
+	return file_bundle_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Rank) GetIndex() uint32 {
@@ -1915,7 +2287,7 @@ type Section struct {
 
 func (x *Section) Reset() {
 	*x = Section{}
-	mi := &file_bundle_proto_msgTypes[18]
+	mi := &file_bundle_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2299,7 @@ func (x *Section) String() string {
 func (*Section) ProtoMessage() {}
 
 func (x *Section) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[18]
+	mi := &file_bundle_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2312,7 @@ func (x *Section) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Section.ProtoReflect.Descriptor instead.
 func (*Section) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{18}
+	return file_bundle_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Section) GetName() string {
@@ -1996,7 +2368,7 @@ var File_bundle_proto protoreflect.FileDescriptor
 
 const file_bundle_proto_rawDesc = "" +
 	"\n" +
-	"\fbundle.proto\x12\x0emoge.bundle.v1\"\x9a\x03\n" +
+	"\fbundle.proto\x12\x0emoge.bundle.v1\"\xf6\x03\n" +
 	"\bManifest\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12%\n" +
 	"\x0ewriter_version\x18\x02 \x01(\tR\rwriterVersion\x12+\n" +
@@ -2008,7 +2380,29 @@ const file_bundle_proto_rawDesc = "" +
 	"\n" +
 	"provenance\x18\b \x01(\v2\x1a.moge.bundle.v1.ProvenanceR\n" +
 	"provenance\x12*\n" +
-	"\x05files\x18\t \x03(\v2\x14.moge.bundle.v1.FileR\x05files\"2\n" +
+	"\x05files\x18\t \x03(\v2\x14.moge.bundle.v1.FileR\x05files\x120\n" +
+	"\akernels\x18\n" +
+	" \x03(\v2\x16.moge.bundle.v1.KernelR\akernels\x12(\n" +
+	"\x04gate\x18\v \x01(\v2\x14.moge.bundle.v1.GateR\x04gate\"\xb2\x01\n" +
+	"\x06Kernel\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x16\n" +
+	"\x06blocks\x18\x03 \x01(\rR\x06blocks\x126\n" +
+	"\atensors\x18\x04 \x03(\v2\x1c.moge.bundle.v1.KernelTensorR\atensors\x12\x18\n" +
+	"\ascalars\x18\x05 \x03(\tR\ascalars\x12\x12\n" +
+	"\x04spec\x18\x06 \x01(\fR\x04spec\"R\n" +
+	"\fKernelTensor\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12.\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x1a.moge.bundle.v1.TensorRoleR\x04role\"_\n" +
+	"\x04Gate\x12\x16\n" +
+	"\x06passed\x18\x01 \x01(\bR\x06passed\x12\x12\n" +
+	"\x04seed\x18\x02 \x01(\x04R\x04seed\x12+\n" +
+	"\x04rows\x18\x03 \x03(\v2\x17.moge.bundle.v1.GateRowR\x04rows\"e\n" +
+	"\aGateRow\x12\x16\n" +
+	"\x06kernel\x18\x01 \x01(\tR\x06kernel\x12\x14\n" +
+	"\x05cases\x18\x02 \x01(\x03R\x05cases\x12\x14\n" +
+	"\x05error\x18\x03 \x01(\x01R\x05error\x12\x16\n" +
+	"\x06cycles\x18\x04 \x01(\x03R\x06cycles\"2\n" +
 	"\bKeyValue\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\"F\n" +
@@ -2129,7 +2523,15 @@ const file_bundle_proto_rawDesc = "" +
 	"\x06layout\x18\x04 \x01(\tR\x06layout\x12\x16\n" +
 	"\x06offset\x18\x05 \x01(\x03R\x06offset\x12\x12\n" +
 	"\x04size\x18\x06 \x01(\x03R\x04size\x12\x16\n" +
-	"\x06sha256\x18\a \x01(\fR\x06sha256*Z\n" +
+	"\x06sha256\x18\a \x01(\fR\x06sha256*q\n" +
+	"\n" +
+	"TensorRole\x12\x14\n" +
+	"\x10ROLE_UNSPECIFIED\x10\x00\x12\v\n" +
+	"\aROLE_IN\x10\x01\x12\f\n" +
+	"\bROLE_OUT\x10\x02\x12\x0f\n" +
+	"\vROLE_IN_OUT\x10\x03\x12\x10\n" +
+	"\fROLE_SCRATCH\x10\x04\x12\x0f\n" +
+	"\vROLE_ZEROED\x10\x05*Z\n" +
 	"\x05DType\x12\v\n" +
 	"\aINVALID\x10\x00\x12\a\n" +
 	"\x03F32\x10\x01\x12\a\n" +
@@ -2146,7 +2548,7 @@ const file_bundle_proto_rawDesc = "" +
 	"\x01L\x10\x02\x12\b\n" +
 	"\x04T_DP\x10\x03\x12\t\n" +
 	"\x05T_PAD\x10\x04\x12\v\n" +
-	"\aT_WORLD\x10\x05*\x9d\x04\n" +
+	"\aT_WORLD\x10\x05*\xa9\x04\n" +
 	"\x06OpCode\x12\x12\n" +
 	"\x0eOP_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05EMBED\x10\x01\x12\f\n" +
@@ -2194,7 +2596,9 @@ const file_bundle_proto_rawDesc = "" +
 	"\n" +
 	"\x06CONCAT\x10Q\x12\b\n" +
 	"\x04CAST\x10R\x12\b\n" +
-	"\x04COPY\x10SB\x1eZ\x1cmoge/formats/bundle/bundlepbb\x06proto3"
+	"\x04COPY\x10S\x12\n" +
+	"\n" +
+	"\x06LAUNCH\x10dB\x1eZ\x1cmoge/formats/bundle/bundlepbb\x06proto3"
 
 var (
 	file_bundle_proto_rawDescOnce sync.Once
@@ -2208,66 +2612,76 @@ func file_bundle_proto_rawDescGZIP() []byte {
 	return file_bundle_proto_rawDescData
 }
 
-var file_bundle_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_bundle_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_bundle_proto_goTypes = []any{
-	(DType)(0),         // 0: moge.bundle.v1.DType
-	(Scalar)(0),        // 1: moge.bundle.v1.Scalar
-	(OpCode)(0),        // 2: moge.bundle.v1.OpCode
-	(*Manifest)(nil),   // 3: moge.bundle.v1.Manifest
-	(*KeyValue)(nil),   // 4: moge.bundle.v1.KeyValue
-	(*File)(nil),       // 5: moge.bundle.v1.File
-	(*Provenance)(nil), // 6: moge.bundle.v1.Provenance
-	(*Model)(nil),      // 7: moge.bundle.v1.Model
-	(*Generation)(nil), // 8: moge.bundle.v1.Generation
-	(*Dim)(nil),        // 9: moge.bundle.v1.Dim
-	(*Program)(nil),    // 10: moge.bundle.v1.Program
-	(*Limits)(nil),     // 11: moge.bundle.v1.Limits
-	(*Buffer)(nil),     // 12: moge.bundle.v1.Buffer
-	(*State)(nil),      // 13: moge.bundle.v1.State
-	(*Port)(nil),       // 14: moge.bundle.v1.Port
-	(*Operand)(nil),    // 15: moge.bundle.v1.Operand
-	(*Ints)(nil),       // 16: moge.bundle.v1.Ints
-	(*Attr)(nil),       // 17: moge.bundle.v1.Attr
-	(*Guard)(nil),      // 18: moge.bundle.v1.Guard
-	(*Step)(nil),       // 19: moge.bundle.v1.Step
-	(*Rank)(nil),       // 20: moge.bundle.v1.Rank
-	(*Section)(nil),    // 21: moge.bundle.v1.Section
+	(TensorRole)(0),      // 0: moge.bundle.v1.TensorRole
+	(DType)(0),           // 1: moge.bundle.v1.DType
+	(Scalar)(0),          // 2: moge.bundle.v1.Scalar
+	(OpCode)(0),          // 3: moge.bundle.v1.OpCode
+	(*Manifest)(nil),     // 4: moge.bundle.v1.Manifest
+	(*Kernel)(nil),       // 5: moge.bundle.v1.Kernel
+	(*KernelTensor)(nil), // 6: moge.bundle.v1.KernelTensor
+	(*Gate)(nil),         // 7: moge.bundle.v1.Gate
+	(*GateRow)(nil),      // 8: moge.bundle.v1.GateRow
+	(*KeyValue)(nil),     // 9: moge.bundle.v1.KeyValue
+	(*File)(nil),         // 10: moge.bundle.v1.File
+	(*Provenance)(nil),   // 11: moge.bundle.v1.Provenance
+	(*Model)(nil),        // 12: moge.bundle.v1.Model
+	(*Generation)(nil),   // 13: moge.bundle.v1.Generation
+	(*Dim)(nil),          // 14: moge.bundle.v1.Dim
+	(*Program)(nil),      // 15: moge.bundle.v1.Program
+	(*Limits)(nil),       // 16: moge.bundle.v1.Limits
+	(*Buffer)(nil),       // 17: moge.bundle.v1.Buffer
+	(*State)(nil),        // 18: moge.bundle.v1.State
+	(*Port)(nil),         // 19: moge.bundle.v1.Port
+	(*Operand)(nil),      // 20: moge.bundle.v1.Operand
+	(*Ints)(nil),         // 21: moge.bundle.v1.Ints
+	(*Attr)(nil),         // 22: moge.bundle.v1.Attr
+	(*Guard)(nil),        // 23: moge.bundle.v1.Guard
+	(*Step)(nil),         // 24: moge.bundle.v1.Step
+	(*Rank)(nil),         // 25: moge.bundle.v1.Rank
+	(*Section)(nil),      // 26: moge.bundle.v1.Section
 }
 var file_bundle_proto_depIdxs = []int32{
-	7,  // 0: moge.bundle.v1.Manifest.model:type_name -> moge.bundle.v1.Model
-	10, // 1: moge.bundle.v1.Manifest.programs:type_name -> moge.bundle.v1.Program
-	20, // 2: moge.bundle.v1.Manifest.ranks:type_name -> moge.bundle.v1.Rank
-	4,  // 3: moge.bundle.v1.Manifest.config:type_name -> moge.bundle.v1.KeyValue
-	6,  // 4: moge.bundle.v1.Manifest.provenance:type_name -> moge.bundle.v1.Provenance
-	5,  // 5: moge.bundle.v1.Manifest.files:type_name -> moge.bundle.v1.File
-	5,  // 6: moge.bundle.v1.Provenance.sources:type_name -> moge.bundle.v1.File
-	8,  // 7: moge.bundle.v1.Model.generation:type_name -> moge.bundle.v1.Generation
-	0,  // 8: moge.bundle.v1.Model.kv_dtype:type_name -> moge.bundle.v1.DType
-	1,  // 9: moge.bundle.v1.Dim.scalar:type_name -> moge.bundle.v1.Scalar
-	11, // 10: moge.bundle.v1.Program.limits:type_name -> moge.bundle.v1.Limits
-	12, // 11: moge.bundle.v1.Program.buffers:type_name -> moge.bundle.v1.Buffer
-	13, // 12: moge.bundle.v1.Program.states:type_name -> moge.bundle.v1.State
-	14, // 13: moge.bundle.v1.Program.inputs:type_name -> moge.bundle.v1.Port
-	14, // 14: moge.bundle.v1.Program.outputs:type_name -> moge.bundle.v1.Port
-	19, // 15: moge.bundle.v1.Program.steps:type_name -> moge.bundle.v1.Step
-	0,  // 16: moge.bundle.v1.Buffer.dtype:type_name -> moge.bundle.v1.DType
-	9,  // 17: moge.bundle.v1.Buffer.shape:type_name -> moge.bundle.v1.Dim
-	0,  // 18: moge.bundle.v1.State.dtype:type_name -> moge.bundle.v1.DType
-	16, // 19: moge.bundle.v1.Attr.ints:type_name -> moge.bundle.v1.Ints
-	1,  // 20: moge.bundle.v1.Guard.scalar:type_name -> moge.bundle.v1.Scalar
-	2,  // 21: moge.bundle.v1.Step.op:type_name -> moge.bundle.v1.OpCode
-	18, // 22: moge.bundle.v1.Step.guard:type_name -> moge.bundle.v1.Guard
-	15, // 23: moge.bundle.v1.Step.args:type_name -> moge.bundle.v1.Operand
-	15, // 24: moge.bundle.v1.Step.results:type_name -> moge.bundle.v1.Operand
-	17, // 25: moge.bundle.v1.Step.attrs:type_name -> moge.bundle.v1.Attr
-	21, // 26: moge.bundle.v1.Rank.sections:type_name -> moge.bundle.v1.Section
-	0,  // 27: moge.bundle.v1.Section.dtype:type_name -> moge.bundle.v1.DType
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	12, // 0: moge.bundle.v1.Manifest.model:type_name -> moge.bundle.v1.Model
+	15, // 1: moge.bundle.v1.Manifest.programs:type_name -> moge.bundle.v1.Program
+	25, // 2: moge.bundle.v1.Manifest.ranks:type_name -> moge.bundle.v1.Rank
+	9,  // 3: moge.bundle.v1.Manifest.config:type_name -> moge.bundle.v1.KeyValue
+	11, // 4: moge.bundle.v1.Manifest.provenance:type_name -> moge.bundle.v1.Provenance
+	10, // 5: moge.bundle.v1.Manifest.files:type_name -> moge.bundle.v1.File
+	5,  // 6: moge.bundle.v1.Manifest.kernels:type_name -> moge.bundle.v1.Kernel
+	7,  // 7: moge.bundle.v1.Manifest.gate:type_name -> moge.bundle.v1.Gate
+	6,  // 8: moge.bundle.v1.Kernel.tensors:type_name -> moge.bundle.v1.KernelTensor
+	0,  // 9: moge.bundle.v1.KernelTensor.role:type_name -> moge.bundle.v1.TensorRole
+	8,  // 10: moge.bundle.v1.Gate.rows:type_name -> moge.bundle.v1.GateRow
+	10, // 11: moge.bundle.v1.Provenance.sources:type_name -> moge.bundle.v1.File
+	13, // 12: moge.bundle.v1.Model.generation:type_name -> moge.bundle.v1.Generation
+	1,  // 13: moge.bundle.v1.Model.kv_dtype:type_name -> moge.bundle.v1.DType
+	2,  // 14: moge.bundle.v1.Dim.scalar:type_name -> moge.bundle.v1.Scalar
+	16, // 15: moge.bundle.v1.Program.limits:type_name -> moge.bundle.v1.Limits
+	17, // 16: moge.bundle.v1.Program.buffers:type_name -> moge.bundle.v1.Buffer
+	18, // 17: moge.bundle.v1.Program.states:type_name -> moge.bundle.v1.State
+	19, // 18: moge.bundle.v1.Program.inputs:type_name -> moge.bundle.v1.Port
+	19, // 19: moge.bundle.v1.Program.outputs:type_name -> moge.bundle.v1.Port
+	24, // 20: moge.bundle.v1.Program.steps:type_name -> moge.bundle.v1.Step
+	1,  // 21: moge.bundle.v1.Buffer.dtype:type_name -> moge.bundle.v1.DType
+	14, // 22: moge.bundle.v1.Buffer.shape:type_name -> moge.bundle.v1.Dim
+	1,  // 23: moge.bundle.v1.State.dtype:type_name -> moge.bundle.v1.DType
+	21, // 24: moge.bundle.v1.Attr.ints:type_name -> moge.bundle.v1.Ints
+	2,  // 25: moge.bundle.v1.Guard.scalar:type_name -> moge.bundle.v1.Scalar
+	3,  // 26: moge.bundle.v1.Step.op:type_name -> moge.bundle.v1.OpCode
+	23, // 27: moge.bundle.v1.Step.guard:type_name -> moge.bundle.v1.Guard
+	20, // 28: moge.bundle.v1.Step.args:type_name -> moge.bundle.v1.Operand
+	20, // 29: moge.bundle.v1.Step.results:type_name -> moge.bundle.v1.Operand
+	22, // 30: moge.bundle.v1.Step.attrs:type_name -> moge.bundle.v1.Attr
+	26, // 31: moge.bundle.v1.Rank.sections:type_name -> moge.bundle.v1.Section
+	1,  // 32: moge.bundle.v1.Section.dtype:type_name -> moge.bundle.v1.DType
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_bundle_proto_init() }
@@ -2275,14 +2689,14 @@ func file_bundle_proto_init() {
 	if File_bundle_proto != nil {
 		return
 	}
-	file_bundle_proto_msgTypes[4].OneofWrappers = []any{}
-	file_bundle_proto_msgTypes[5].OneofWrappers = []any{}
-	file_bundle_proto_msgTypes[12].OneofWrappers = []any{
+	file_bundle_proto_msgTypes[8].OneofWrappers = []any{}
+	file_bundle_proto_msgTypes[9].OneofWrappers = []any{}
+	file_bundle_proto_msgTypes[16].OneofWrappers = []any{
 		(*Operand_Buffer)(nil),
 		(*Operand_Section)(nil),
 		(*Operand_State)(nil),
 	}
-	file_bundle_proto_msgTypes[14].OneofWrappers = []any{
+	file_bundle_proto_msgTypes[18].OneofWrappers = []any{
 		(*Attr_I)(nil),
 		(*Attr_F)(nil),
 		(*Attr_S)(nil),
@@ -2293,8 +2707,8 @@ func file_bundle_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bundle_proto_rawDesc), len(file_bundle_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   19,
+			NumEnums:      4,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
