@@ -80,6 +80,11 @@ func (p *Prepared) job(out string) (bundle.Job, error) {
 		fmt.Fprintf(hash, "%q %d\n", f.Path, len(f.Data))
 		hash.Write(f.Data)
 	}
+	for _, f := range p.Files {
+		job.Files = append(job.Files, f)
+		fmt.Fprintf(hash, "%q %d\n", f.Path, len(f.Data))
+		hash.Write(f.Data)
+	}
 	if stats := p.statistics(); stats != nil {
 		job.Files = append(job.Files, bundle.SmallFile{Path: StatsFile, Data: stats})
 		hash.Write(stats)

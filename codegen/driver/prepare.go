@@ -9,6 +9,7 @@ import (
 	"moge/codegen"
 	"moge/codegen/cpu"
 	"moge/codegen/weights"
+	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
@@ -21,6 +22,7 @@ type Prepared struct {
 	Graph  *ir.Graph // after all passes
 	Plan   *codegen.Plan
 	Report *passes.Report
+	Files  []bundle.SmallFile // of the planner
 
 	model    *Model
 	settings Settings
@@ -36,7 +38,7 @@ func Prepare(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.plan(); err != nil {
+	if err := p.plan(ctx); err != nil {
 		return nil, err
 	}
 	_, err = p.settings.Execution.CheckMemory(p.Plan)
@@ -99,16 +101,17 @@ func meta(g *ir.Graph, key string) string {
 	return value
 }
 
-func (p *Prepared) plan() error {
-	plan, err := cpu.Build(p.Graph, p.settings.Limits)
-	if err != nil {
-		return p.model.blame(err)
+func (p *Prepared) plan(ctx context.Context) error {
+	var err error
+	if planner := p.settings.Planner; planner != nil {
+		p.Plan, p.Files, err = planner.Plan(ctx, p.Graph, p.settings.Limits)
+	} else {
+		p.Plan, err = cpu.Build(p.Graph, p.settings.Limits)
 	}
-	if err := describe(plan.Manifest, p.Graph, p.settings); err != nil {
-		return p.model.blame(err)
+	if err == nil {
+		err = describe(p.Plan.Manifest, p.Graph, p.settings)
 	}
-	p.Plan = plan
-	return nil
+	return p.model.blame(err)
 }
 
 // statistics are the calibration statistics behind static scales, nil without any.

@@ -1,12 +1,14 @@
 package driver
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"moge/codegen"
+	"moge/formats/bundle"
 	"moge/ir"
 	"moge/ir/dtype"
 	"moge/passes"
@@ -20,6 +22,8 @@ type Settings struct {
 	// Limits are completed by DefaultLimits where they are zero.
 	Limits codegen.Limits
 	Target string
+	// Planner plans for Target if that is not the CPU.
+	Planner Planner
 
 	// Calibration is the path of a text to calibrate on now, or of statistics measured
 	// before; empty for none. At most CalibrationTokens of a text are used, 0 for the default.
@@ -37,7 +41,14 @@ type Settings struct {
 	syncBytes int64 // how much may wait for its sync; 0 is the bundle writer's choice
 }
 
-// Targets lists what a plan can be made for.
+// Planner plans for another machine than the CPU.
+type Planner interface {
+	// Plan plans a graph after all passes. The manifest has targets, programs, ranks and kernels;
+	// the files are what the bundle needs beside it.
+	Plan(ctx context.Context, g *ir.Graph, l codegen.Limits) (*codegen.Plan, []bundle.SmallFile, error)
+}
+
+// Targets lists what a plan can be made for without a Planner.
 func Targets() []string { return []string{"cpu"} }
 
 // DefaultLimits completes limits for a model of the given context: 512 tokens and 16
@@ -138,7 +149,7 @@ func (s *Settings) needsStats() bool {
 
 // checkTarget refuses targets that no plan can be made for.
 func (s *Settings) checkTarget() error {
-	if !slices.Contains(Targets(), s.Target) {
+	if s.Planner == nil && !slices.Contains(Targets(), s.Target) {
 		return &UsageError{fmt.Sprintf("unknown target %q: known are %s", s.Target, strings.Join(Targets(), ", "))}
 	}
 	return nil

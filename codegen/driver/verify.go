@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -39,6 +40,15 @@ func VerifySource(ctx context.Context, b *bundle.Bundle, m *Model, s Settings) e
 	if what := differs(p.Plan.Manifest, b.Manifest()); what != "" {
 		return &MismatchError{b.Dir(), what}
 	}
+	for _, f := range p.Files {
+		data, err := b.File(f.Path)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(data, f.Data) {
+			return &MismatchError{b.Dir(), f.Path + " differs"}
+		}
+	}
 	return p.compareSections(ctx, b)
 }
 
@@ -62,6 +72,10 @@ func differs(want, got *bundlepb.Manifest) string {
 		if !proto.Equal(part.a, part.b) {
 			return part.name
 		}
+	}
+	sameKernels := func(a, b *bundlepb.Kernel) bool { return proto.Equal(a, b) }
+	if !slices.EqualFunc(want.Kernels, got.Kernels, sameKernels) {
+		return "the kernels differ"
 	}
 	if what := differentSources(want.Provenance.Sources, got.GetProvenance().GetSources()); what != "" {
 		return what
