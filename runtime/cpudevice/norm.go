@@ -3,7 +3,6 @@ package cpudevice
 import (
 	"math"
 
-	"moge/ir/exact"
 	"moge/ir/shape"
 	"moge/runtime/kernels"
 )
@@ -41,7 +40,7 @@ func bindRopeTable(b *binder) func(*machine) error {
 	positions := arg[int32](b, 0, 1)
 	cos, sin := result[float32](b, 0, 2), result[float32](b, 1, 2)
 	half := b.int("dim", 2, 1<<20) / 2
-	frequency := ropeFrequencies(int(half), float64(b.float("theta", 1e-30, math.MaxFloat32)))
+	frequency := kernels.RopeFrequencies(int(half), float64(b.float("theta", 1e-30, math.MaxFloat32)))
 	want := shape.Shape{positions.shape[0], shape.Fixed(half)}
 	b.wantShape("result 0", cos.shape, want)
 	b.wantShape("result 1", sin.shape, want)
@@ -51,23 +50,8 @@ func bindRopeTable(b *binder) func(*machine) error {
 			return err
 		}
 		return m.each(len(at), 64*int(half), func(t int) {
-			ropeRow(cos.row(t), sin.row(t), at[t], frequency)
+			kernels.RopeRow(cos.row(t), sin.row(t), at[t], frequency)
 		})
-	}
-}
-
-func ropeFrequencies(half int, theta float64) []float32 {
-	frequency := make([]float32, half)
-	for i := range frequency {
-		frequency[i] = float32(exact.Pow(theta, -2*float64(i)/float64(2*half)))
-	}
-	return frequency
-}
-
-func ropeRow(cos, sin []float32, position int32, frequency []float32) {
-	for i, f := range frequency {
-		angle := float64(float32(float32(position) * f))
-		cos[i], sin[i] = float32(exact.Cos(angle)), float32(exact.Sin(angle))
 	}
 }
 

@@ -44,7 +44,7 @@ func (r *runner) Run(ctx context.Context, b device.Batch) error {
 		panic("BUG: Run on a closed runner")
 	}
 	r.ran = false
-	if err := r.check(b); err != nil {
+	if err := b.Check(r.limits, r.vocabulary, r.cache.length); err != nil {
 		return err
 	}
 	if err := r.cache.reserve(b); err != nil {

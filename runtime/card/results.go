@@ -1,0 +1,144 @@
+package card
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"moge/formats/bundle/bundlepb"
+	"moge/ir/dtype"
+	"moge/runtime/device"
+)
+
+// Floats is an f32 output of the last step; see device.Runner.
+func (r *runner) Floats(name string) ([]float32, error) {
+	data, err := r.output(name, dtype.F32)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, len(data)/4)
+	dtype.Decode(dtype.F32, out, data)
+	return out, nil
+}
+
+// Ints is an i32 output of the last step; see device.Runner.
+func (r *runner) Ints(name string) ([]int32, error) {
+	data, err := r.output(name, dtype.I32)
+	if err != nil {
+		return nil, err
+	}
+	return int32s(data), nil
+}
+
+func int32s(data []byte) []int32 {
+	out := make([]int32, len(data)/4)
+	for i := range out {
+		out[i] = int32(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return out
+}
+
+// output reads the rows of an output in the caller's order, without padding.
+func (r *runner) output(name string, want dtype.Type) ([]byte, error) {
+	i, ok := r.outputs[name]
+	if !ok {
+		return nil, fmt.Errorf("the program has no output %q", name)
+	}
+	b := r.loader.buffers[i]
+	switch {
+	case b.dtype != want:
+		return nil, fmt.Errorf("output %q has elements of %v, not of %v", name, b.dtype, want)
+	case !r.ran:
+		return nil, fmt.Errorf("output %q: no step has succeeded", name)
+	}
+	count := r.scalar(b.rows.Scalar)
+	raw := make([]byte, count*b.pitch())
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	if err := r.card.Read(r.buffers[i], raw); err != nil {
+		return nil, err
+	}
+	width := 4 * r.width(name, b)
+	out := make([]byte, 0, count*width)
+	for row := range count {
+		at := row
+		if b.rows.Scalar == bundlepb.Scalar_T {
+			at = int64(r.order.at[row])
+		}
+		out = append(out, raw[at*b.pitch():][:width]...)
+	}
+	return out, nil
+}
+
+// tap hands what a launch wrote to the tap: whole buffers, in the card's order of rows, halves widened;
+// nil for states.
+func (r *runner) tap(s *step) error {
+	var results []any
+	for _, a := range s.args {
+		if a.role != bundlepb.TensorRole_ROLE_OUT && a.role != bundlepb.TensorRole_ROLE_IN_OUT {
+			continue
+		}
+		o, ok := a.operand.Kind.(*bundlepb.Operand_Buffer)
+		if !ok {
+			results = append(results, nil)
+			continue
+		}
+		b := r.loader.buffers[o.Buffer]
+		raw := make([]byte, r.bytes(b))
+		if err := r.card.Read(r.buffers[o.Buffer], raw); err != nil {
+			return err
+		}
+		results = append(results, decoded(b.dtype, raw))
+	}
+	r.opt.Tap(s.site, s.kernel.Name, results)
+	return nil
+}
+
+func decoded(d dtype.Type, raw []byte) any {
+	switch d {
+	case dtype.I32:
+		return int32s(raw)
+	case dtype.I8:
+		out := make([]int8, len(raw))
+		for i, b := range raw {
+			out[i] = int8(b)
+		}
+		return out
+	}
+	out := make([]float32, int64(len(raw))/d.Bytes(1))
+	dtype.Decode(d, out, raw)
+	return out
+}
+
+// Length is how many positions of a sequence the cache holds; 0 if there is no such sequence.
+func (r *runner) Length(sequence int) int {
+	if sequence < 0 || sequence >= r.limits.Seqs {
+		return 0
+	}
+	return r.cache.length[sequence]
+}
+
+// Truncate shortens a sequence to the given number of positions.
+func (r *runner) Truncate(sequence, length int) error {
+	if sequence < 0 || sequence >= r.limits.Seqs {
+		return fmt.Errorf("sequence %d of %d", sequence, r.limits.Seqs)
+	}
+	if have := r.cache.length[sequence]; length < 0 || length > have {
+		return fmt.Errorf("sequence %d has %d positions and cannot be cut to %d", sequence, have, length)
+	}
+	r.cache.truncate(sequence, length)
+	return nil
+}
+
+// Limits are those in force.
+func (r *runner) Limits() device.Limits { return r.limits }
+
+// Close gives the card back. The bundle stays open.
+func (r *runner) Close() error {
+	if r.card == nil {
+		return nil
+	}
+	err := r.card.Close()
+	r.card = nil
+	return err
+}
