@@ -46,3 +46,19 @@ add_library(moge_kernels SHARED ${KERNELS})
 target_compile_options(moge_kernels PRIVATE $<$<COMPILE_LANGUAGE:ASC>:-O3 --cce-auto-sync=off>)
 `, chip.Text(soc.ArchFlag).Value, names(programs, ".asc"))
 }
+
+// cmakeHost builds the program that launches every kernel once.
+func cmakeHost() []byte {
+	return []byte(`cmake_minimum_required(VERSION 3.16)
+project(moge_smoke LANGUAGES CXX)
+set(CMAKE_CXX_STANDARD 17)
+if(NOT DEFINED ASCEND_CANN_PACKAGE_PATH)
+  set(ASCEND_CANN_PACKAGE_PATH "$ENV{ASCEND_HOME_PATH}" CACHE PATH "where CANN is installed")
+endif()
+
+add_executable(smoke smoke.cpp)
+target_include_directories(smoke PRIVATE ../include "${ASCEND_CANN_PACKAGE_PATH}/include")
+target_link_directories(smoke PRIVATE "${ASCEND_CANN_PACKAGE_PATH}/lib64")
+target_link_libraries(smoke PRIVATE ascendcl)
+`)
+}

@@ -37,7 +37,10 @@ func Project(chip *soc.Chip, programs []*device.Program) ([]File, error) {
 		{"README.md", readme(chip, programs)},
 		{"cann8/CMakeLists.txt", cmake8(chip, programs)},
 		{"cann9/CMakeLists.txt", cmake9(chip, programs)},
+		{"host/CMakeLists.txt", cmakeHost()},
+		{"host/smoke.cpp", smoke(programs)},
 		{"include/arguments.h", arguments(programs)},
+		{"include/launch.h", launcher(programs)},
 	}
 	for _, p := range programs {
 		files = append(files,

@@ -1,7 +1,7 @@
 package host
 
 import (
-	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,7 +73,7 @@ func TestProjectHoldsEveryKernelTwice(t *testing.T) {
 		"cann8/CMakeLists.txt": {"ascend310p3", "    first.cpp\n    second.cpp\n", "--cce-auto-sync=off"},
 		"cann9/CMakeLists.txt": {"dav-2002", "    first.asc\n    second.asc\n", "--cce-auto-sync=off"},
 		"include/arguments.h":  {"struct first_arguments {\n    void *x;", "int32_t rows; // 1 to 64", "== 24"},
-		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "At most 8 blocks"},
+		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "aclrtLaunchKernel(function, 8,"},
 	} {
 		for _, want := range wants {
 			if !strings.Contains(all[path], want) {
@@ -81,7 +81,7 @@ func TestProjectHoldsEveryKernelTwice(t *testing.T) {
 			}
 		}
 	}
-	if len(all) != 8 {
+	if len(all) != 11 {
 		t.Errorf("%d files", len(all))
 	}
 }
@@ -109,28 +109,37 @@ func TestProjectRefuses(t *testing.T) {
 	}
 }
 
-// The structs are what the launch expects only if a compiler agrees on their sizes.
-func TestArgumentsCompile(t *testing.T) {
+// The host program compiles, against a stand-in for AscendCL, loads the binary, launches every kernel
+// with a struct of the size that the launch expects, and says which failed.
+func TestHostProgramLaunchesEveryKernel(t *testing.T) {
 	compiler, err := exec.LookPath("g++")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("no g++")
 		}
-		t.Skip("SKIPPED: no g++ to compile the structs with")
+		t.Skip("SKIPPED: no g++ to compile the host program with")
 	}
 	c := chip(t, "300i-duo")
 	dir := t.TempDir()
-	header, user := filepath.Join(dir, "arguments.h"), filepath.Join(dir, "user.cpp")
-	data := []byte(project(t, c, scale(t, "a", c))["include/arguments.h"])
-	if err := os.WriteFile(header, data, 0o644); err != nil {
-		t.Fatal(err)
+	for path, data := range project(t, c, scale(t, "a", c), scale(t, "broken", c)) {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(user, []byte("#include \"arguments.h\"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(compiler, "-std=c++17", "-Wall", "-Werror", "-fsyntax-only", user)
-	out, err := cmd.CombinedOutput()
+	program := filepath.Join(dir, "smoke")
+	out, err := exec.Command(compiler, "-std=c++17", "-Wall", "-Werror", "-Itestdata", "-I"+filepath.Join(dir, "include"),
+		"-o", program, filepath.Join(dir, "host", "smoke.cpp")).CombinedOutput()
 	if err != nil {
-		t.Errorf("%v\n%s\n%s", err, out, bytes.TrimSpace(data))
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err = exec.Command(program, "kernels.o").CombinedOutput()
+	want := fmt.Sprintf("load kernels.o\nlaunch a on 8, 24 bytes\n%-40s ran 0\nlaunch broken on 8, 24 bytes\n%-40s FAILED 507\n",
+		"a", "broken")
+	if string(out) != want || err == nil || err.Error() != "exit status 1" {
+		t.Errorf("%v\n%s\nwant\n%s", err, out, want)
 	}
 }

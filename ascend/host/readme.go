@@ -21,6 +21,8 @@ build them with the compiler's automatic synchronisation off, as the projects he
 | cann8 | sources and CMake project for CANN 7 and 8 |
 | cann9 | the same with the names of CANN 8.3 and later |
 | include/arguments.h | the struct of launch arguments of each kernel |
+| include/launch.h | loads the binary and launches each kernel over AscendCL |
+| host | a program that launches every kernel once, at its smallest, on zeros |
 
 ## Build
 
@@ -31,10 +33,13 @@ With CANN installed and its set_env.sh sourced:
 
 ## Launch
 
-Load the binary with aclrtBinaryLoadFromFile, find a kernel with aclrtBinaryGetFunction, fill its
-struct of include/arguments.h and call aclrtLaunchKernel(function, blocks, &arguments, sizeof
-arguments, stream). At most %d blocks on this chip. Tensors lie as the head of each source says: rows
-start on 32 bytes and storage is allocated to 16 rows, with 32 bytes of slack behind every tensor.
+Include launch.h, call Open with the binary that was built, fill the struct of a kernel and call
+Launch: it is aclrtLaunchKernel(function, %d, &arguments, sizeof arguments, stream) or fewer blocks.
+Tensors lie as the head of each source says: rows start on 32 bytes and storage is allocated to 16
+rows, with 32 bytes of slack behind every tensor. Tensors called syncArea must be zero before every
+launch. To see what a card says to all of them:
+
+    cmake -S host -B smoke && cmake --build smoke && smoke/smoke build/fatbin/moge_kernels/moge_kernels.o
 
 ## Kernels
 
