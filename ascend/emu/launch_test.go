@@ -228,14 +228,26 @@ func checkTrace(t *testing.T, line *Timeline) {
 		last[e.Pipe] = e.End
 	}
 	var out strings.Builder
-	if err := line.WriteTrace(&out); err != nil {
+	var both Trace
+	both.Add("a", line)
+	both.Add("b", line)
+	if err := both.Write(&out); err != nil {
 		t.Fatal(err)
 	}
 	var trace struct{ TraceEvents []map[string]any }
 	if err := json.Unmarshal([]byte(out.String()), &trace); err != nil ||
-		len(trace.TraceEvents) != 48 {
+		len(trace.TraceEvents) != 2*(len(line.Events)+blocksOf(line)) {
 		t.Errorf("%d events: %v", len(trace.TraceEvents), err)
 	}
+}
+
+// blocksOf is how many blocks have events.
+func blocksOf(line *Timeline) int {
+	blocks := 0
+	for _, e := range line.Events {
+		blocks = max(blocks, e.Block+1)
+	}
+	return blocks
 }
 
 func TestTimelineCountsCacheHits(t *testing.T) {

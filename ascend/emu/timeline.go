@@ -1,9 +1,6 @@
 package emu
 
 import (
-	"encoding/json"
-	"io"
-
 	"moge/ascend/soc"
 )
 
@@ -110,25 +107,4 @@ func (s Scenario) Bound() string {
 		}
 	}
 	return bound
-}
-
-// WriteTrace writes the events for chrome://tracing: one process a block, one thread a pipe.
-func (t *Timeline) WriteTrace(w io.Writer) error {
-	type event struct {
-		Name  string         `json:"name"`
-		Phase string         `json:"ph"`
-		Start float64        `json:"ts"`
-		Dur   float64        `json:"dur"`
-		Block int            `json:"pid"`
-		Pipe  string         `json:"tid"`
-		Args  map[string]int `json:"args"`
-	}
-	micro := 1e6 / t.ClockHz
-	events := make([]event, 0, len(t.Events))
-	for _, e := range t.Events {
-		events = append(events, event{e.Name, "X", e.Start * micro, (e.End - e.Start) * micro,
-			e.Block, e.Pipe,
-			map[string]int{"line": e.Line}})
-	}
-	return json.NewEncoder(w).Encode(map[string]any{"traceEvents": events, "displayTimeUnit": "ns"})
 }
