@@ -21,7 +21,7 @@ type NormSpec struct {
 // it that the spec asks for (Pangu Pro MoE checkpoints: cast back to the activations' type, then
 // times the weight).
 //
-// Arguments: x half [T, H], with Add y half [T, H]; weight half [1, H]; with Add sum half [T, H];
+// Arguments: x half [T, H], with Add y half [T, H]; weight half [1, H], unless Add is all; with Add sum half [T, H];
 // with Half out half [T, H]; with Int8 q int8 [T, H] and scale f32 RowScales(T); rows = T.
 //
 // Numerics: s = half(x + y); r = 1 / √(Σ s² · f32(1/H) + eps) in f32, the sum as a tree; h =
@@ -49,7 +49,7 @@ func (s NormSpec) check() error {
 	}
 	c.multiple("Width", s.Width, 16)
 	c.want(s.Eps >= 0 && s.Eps < 1, "Eps", int(s.Eps), "at least 0 and below 1")
-	c.want(s.Half || s.Int8, "results", 0, "Half, Int8 or both")
+	c.want(s.Add || s.normalises(), "results", 0, "Half, Int8 or both, or Add alone")
 	return c.err
 }
 
@@ -60,12 +60,18 @@ func (s NormSpec) doc() string {
 		b.WriteString("sum = x + y; ")
 		from = "sum"
 	}
+	if !s.normalises() {
+		return "sum = x + y, rows of half."
+	}
 	b.WriteString("h = " + from + " / rms(" + from + ") * weight, rows of half")
 	if s.Int8 {
 		b.WriteString("; q = h * 127 / max|h| in int8")
 	}
 	return b.String() + "."
 }
+
+// normalises reports whether there is more to do than the sum.
+func (s NormSpec) normalises() bool { return s.Half || s.Int8 }
 
 type norm struct {
 	*kernel.Builder
@@ -83,7 +89,9 @@ func (k *norm) tensors() {
 	if k.spec.Add {
 		k.y = k.Input("y", kernel.F16, shape)
 	}
-	k.weight = k.Input("weight", kernel.F16, kernel.Matrix(n(1), k.spec.Width))
+	if k.spec.normalises() {
+		k.weight = k.Input("weight", kernel.F16, kernel.Matrix(n(1), k.spec.Width))
+	}
 	if k.spec.Add {
 		k.sum = k.Output("sum", kernel.F16, shape)
 	}
@@ -98,13 +106,15 @@ func (k *norm) tensors() {
 
 func (k *norm) tiles() {
 	half := kernel.VecTile(kernel.F16, 1, k.spec.Width)
-	k.weightTile = k.Tile("weightTile", half)
-	k.Load(k.weightTile, k.weight.All())
+	if k.spec.normalises() {
+		k.weightTile = k.Tile("weightTile", half)
+		k.Load(k.weightTile, k.weight.All())
+		k.outs = k.Ring("outTile", 2, half)
+	}
 	k.xs = k.Ring("xTile", 2, half)
 	if k.spec.Add {
 		k.ys = k.Ring("yTile", 2, half)
 	}
-	k.outs = k.Ring("outTile", 2, half)
 	if k.spec.Int8 {
 		k.qTiles = k.Ring("qTile", 2, kernel.VecTile(kernel.I8, 1, k.spec.Width))
 		k.scaleRing = k.Ring("scaleTile", 2, kernel.VecTile(kernel.F32, 1, lanes))
@@ -122,6 +132,13 @@ func (k *norm) row(u kernel.Int) {
 		k.Add(x, x, y)
 		k.Store(k.sum.Rows(u, n(1)), x)
 	}
+	if k.spec.normalises() {
+		k.normalised(u, x)
+	}
+}
+
+// normalised stores what the spec asks for of the normalised row.
+func (k *norm) normalised(u kernel.Int, x kernel.Tile) {
 	wide := kernel.VecTile(kernel.F32, 1, k.spec.Width)
 	f, square := k.Tile("wide", wide), k.Tile("square", wide)
 	work := k.Tile("work", workTile(k.spec.Width, false))

@@ -7,7 +7,7 @@ const PageRows = 256
 
 // MaxPages is the greatest number of pages that one tensor may have for rows of heads × dim halves:
 // offsets in elements fit 32 bits.
-func MaxPages(heads, dim int) int { return (1<<31 - 1) / (PageRows * heads * dim) }
+func MaxPages(heads, dim int) int { return (1<<31 - 1) / PageRows / max(heads, 1) / max(dim, 1) }
 
 // Pages is the shape of the keys, or of the values, of one layer: for each page an NZ matrix of
 // halves [256 positions, heads · dim], heads one after the other. The page of one head is thus the

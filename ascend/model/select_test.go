@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"moge/ascend/kernel"
+	"moge/ascend/kernels"
 	"moge/ascend/soc"
 	"moge/formats/hf"
 	"moge/formats/models"
@@ -49,7 +49,7 @@ const (
 	published = "../../formats/models/testdata/pangu_published.json"
 )
 
-func selected(t *testing.T, config string) []*kernel.Kernel {
+func selected(t *testing.T, config string) []kernels.Spec {
 	t.Helper()
 	chip, err := soc.Find("300i-duo")
 	if err != nil {
@@ -66,10 +66,10 @@ func selected(t *testing.T, config string) []*kernel.Kernel {
 	return list
 }
 
-func names(list []*kernel.Kernel) []string {
+func names(list []kernels.Spec) []string {
 	var out []string
 	for _, k := range list {
-		out = append(out, k.Name)
+		out = append(out, k.KernelName())
 	}
 	return out
 }
@@ -119,8 +119,8 @@ func TestSelectNamesWhatHasNoKernel(t *testing.T) {
 	}
 	g := legal(t, "../../tests/testdata/families/qwen3_moe/config.json")
 	_, err = Select(g, chip, Limits{Tokens: 64, Sequences: 4, Rows: 4, Context: 256})
-	want := "layers.0.mlp.router: no kernel for linear: float linears have a kernel as the head alone: " +
-		"choose a scheme for it"
+	want := "layers.0.self_attn: no kernel for attend: queries, keys and values must come from one projection, " +
+		"in this order, the first two rotated: leave FuseQKV and FuseRotary on"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -236,9 +236,13 @@ func (l *lowerer) syncAll() {
 	l.emit(&device.Barrier{Pipe: device.All})
 }
 
+// SyncArea is the name of the tensor that lowering adds to a kernel whose cores meet: the host
+// clears it before every launch.
+const SyncArea = "syncArea"
+
 // syncArea is the workspace of SyncAll, one for the kernel.
 func (l *lowerer) syncArea(cores int) *kernel.Global {
-	const name = "syncArea"
+	const name = SyncArea
 	for _, g := range l.prog.Globals {
 		if g.Name == name {
 			return g

@@ -1,0 +1,175 @@
+package model
+
+import (
+	"fmt"
+
+	"moge/ascend/kernels"
+	"moge/formats/bundle/bundlepb"
+	"moge/ir"
+	"moge/ir/dtype"
+)
+
+func (b *builder) gate(n *ir.Node) error {
+	spec := kernels.GateSpec{Width: width(n, 0), Experts: int(n.Args[1].Type.Shape[0].Coef),
+		Groups: int(n.Int("groups")), MaxTokens: b.limits.Tokens, Scale: len(n.Args) == 3}
+	spec.LocalGroups = spec.Groups
+	spec.Name = fmt.Sprintf("gate_%d_%dof%d", spec.Width, spec.Groups, spec.Experts)
+	x, err := b.rows(n, 0)
+	if err != nil {
+		return err
+	}
+	cols := roundUp(spec.Groups, blockLanes)
+	a := args{"x": x, "router": b.nzHalves(n.Site+".weight", n.Args[1], 1, roundUp(spec.Experts, 16)),
+		"weights": b.buffer(dtype.F32, rowsOf(1, bundlepb.Scalar_T), cols),
+		"ids":     b.buffer(dtype.I32, rowsOf(1, bundlepb.Scalar_T), cols)}
+	if spec.Scale {
+		a["scale"] = b.vector(n.Site+".scale", n.Args[2], dtype.F32)
+	}
+	b.put(n.Results[0], a["weights"])
+	b.put(n.Results[1], a["ids"])
+	b.launch(n.Site, spec, a, scalars{"tokens": tokens()})
+	return nil
+}
+
+// route: ids of grouped gating ascend for every token.
+func (b *builder) route(n *ir.Node) error {
+	if n.Args[0].Def.Op != ir.OpMoEGate {
+		return &UnsupportedError{n.Site, n.Op.String(), "only grouped gating has a kernel"}
+	}
+	ids, err := b.rows(n, 0)
+	if err != nil {
+		return err
+	}
+	spec := kernels.RouteSpec{Experts: int(n.Int("experts")), PerToken: width(n, 0), MaxTokens: b.limits.Tokens,
+		Ascending: true}
+	spec.Name = fmt.Sprintf("route_%dof%d", spec.PerToken, spec.Experts)
+	perToken := blocksOf(spec.PerToken, bundlepb.Scalar_T)
+	r := routed{order: b.buffer(dtype.I32, perToken, blockLanes), sources: b.buffer(dtype.I32, perToken, blockLanes),
+		offsets: b.buffer(dtype.I32, fixed(roundUp(spec.Experts/blockLanes+1, 16)), blockLanes),
+		places:  b.buffer(dtype.I32, rowsOf(1, bundlepb.Scalar_T), roundUp(spec.PerToken, blockLanes))}
+	b.routes[n] = r
+	b.launch(n.Site, spec, args{"ids": ids, "order": r.order, "sources": r.sources, "offsets": r.offsets,
+		"places": r.places}, scalars{"tokens": tokens()})
+	return nil
+}
+
+// routeOf is what the route behind argument i of a node made.
+func (b *builder) routeOf(n *ir.Node, i int) (routed, error) {
+	r, ok := b.routes[n.Args[i].Def]
+	if !ok {
+		return r, &UnsupportedError{n.Site, n.Op.String(), "its rows do not come from a route"}
+	}
+	return r, nil
+}
+
+// dispatch moves rows and scales together: both are permuted in the graph, one kernel does it.
+func (b *builder) dispatch(n *ir.Node) error {
+	if len(n.Args[0].Type.Shape) == 1 {
+		return nil
+	}
+	r, err := b.routeOf(n, 1)
+	if err != nil {
+		return err
+	}
+	from, ok := b.at[n.Args[0].ID]
+	if !ok || !from.int8 {
+		return &UnsupportedError{n.Site, n.Op.String(), "only rows in int8 are dispatched: choose a scheme for the experts"}
+	}
+	slots, tokenDim := n.Args[1].Type.Shape[0], n.Args[0].Type.Shape[0]
+	spec := kernels.DispatchSpec{Width: width(n, 0), PerToken: int(slots.Coef / tokenDim.Coef),
+		MaxTokens: b.limits.Tokens}
+	spec.Name = fmt.Sprintf("dispatch_%d_%d", spec.PerToken, spec.Width)
+	to := b.int8Rows(spec.PerToken, spec.Width)
+	b.at[n.Result().ID] = to
+	b.launch(n.Site, spec, args{"q": from.rows, "scale": from.scale, "sources": r.sources, "rows": to.rows,
+		"rowScale": to.scale}, scalars{"tokens": tokens()})
+	return nil
+}
+
+// grouped is gate and up when SwiGLU reads it, down otherwise.
+func (b *builder) grouped(n *ir.Node) error {
+	w := n.Args[3].Type.Shape
+	if len(w) != 3 {
+		return &UnsupportedError{n.Site, n.Op.String(),
+			"the weights of its experts are not stacked: leave GroupExperts on"}
+	}
+	r, err := b.routeOf(n, 1)
+	if err != nil {
+		return err
+	}
+	from, ok := b.at[n.Args[0].ID]
+	if !ok {
+		_, err := b.rows(n, 0)
+		return err
+	}
+	rows, k := int(w[1].Coef), int(w[2].Coef)
+	perToken := int(n.Args[0].Type.Shape[0].Coef)
+	spec := kernels.GroupedSpec{Experts: int(w[0].Coef), MaxRows: perToken * b.limits.Tokens}
+	gateUp := b.readBy(n.Result(), ir.OpSwiGLU)
+	if gateUp != from.int8 {
+		return &UnsupportedError{n.Site, n.Op.String(), "gate and up read int8 rows, down rows of halves: leave FuseGateUp " +
+			"and FuseSwiGLU on"}
+	}
+	a := args{"x": from.rows, "offsets": r.offsets}
+	a["weight"], a["weightScale"] = b.nzInt8s(n.Site, n.Args[3], n.Args[4], gateUp)
+	s := scalars{"rows": of(int64(perToken), bundlepb.Scalar_T)}
+	y := func(cols int) *bundlepb.Operand {
+		return b.buffer(dtype.F16, rowsOf(perToken, bundlepb.Scalar_T), cols)
+	}
+	if gateUp {
+		spec.Hidden, spec.Width = k, rows/2
+		spec.Name = fmt.Sprintf("experts_%d_gate_up_%dx%d", spec.Experts, spec.Width, spec.Hidden)
+		if spec.Tiling, err = spec.ChooseGateUp(b.chip); err != nil {
+			return err
+		}
+		a["xScale"], a["y"] = from.scale, y(spec.Width)
+		b.launch(n.Site, kernels.GroupedGateUpSpec{GroupedSpec: spec}, a, s)
+	} else {
+		spec.Hidden, spec.Width = rows, k
+		spec.Name = fmt.Sprintf("experts_%d_down_%dx%d", spec.Experts, spec.Hidden, spec.Width)
+		if spec.Tiling, err = spec.ChooseDown(b.chip); err != nil {
+			return err
+		}
+		a["y"] = y(spec.Hidden)
+		b.launch(n.Site, kernels.GroupedDownSpec{GroupedSpec: spec}, a, s)
+	}
+	b.put(n.Result(), a["y"])
+	return nil
+}
+
+// combine waits for the sum with the shared expert where the graph has one next.
+func (b *builder) combine(n *ir.Node) error {
+	if b.readBy(n.Result(), ir.OpAdd) {
+		return nil
+	}
+	return b.combined(n, nil, 0)
+}
+
+// combined launches combine with the shared expert's rows, argument i of the sum, if there is one.
+func (b *builder) combined(n, sum *ir.Node, i int) error {
+	r, err := b.routeOf(n, 1)
+	if err != nil {
+		return err
+	}
+	rows, err := b.rows(n, 0)
+	if err != nil {
+		return err
+	}
+	gateWeights, err := b.rows(n, 2)
+	if err != nil {
+		return err
+	}
+	spec := kernels.CombineSpec{Width: width(n, 0), PerToken: width(n, 2), MaxTokens: b.limits.Tokens, Ascending: true,
+		Shared: sum != nil}
+	spec.Name = fmt.Sprintf("combine_%d_%d%s", spec.PerToken, spec.Width, affix(spec.Shared, "_shared"))
+	a := args{"rows": rows, "places": r.places, "weights": gateWeights, "out": b.halves(spec.Width)}
+	b.put(n.Result(), a["out"])
+	if spec.Shared {
+		if a["shared"], err = b.rows(sum, i); err != nil {
+			return err
+		}
+		b.put(sum.Result(), a["out"])
+	}
+	b.launch(n.Site, spec, a, scalars{"tokens": tokens()})
+	return nil
+}
