@@ -21,6 +21,8 @@ type compileFlags struct {
 	dryRun bool
 	// emitOnly is the folder for the kernels of a card, instead of a bundle.
 	emitOnly string
+	noGate   bool
+	gateSeed uint64
 	json     *bool
 }
 
@@ -31,7 +33,12 @@ Everything that can be refused is refused before the first byte is written. The
 bundle appears under its name when it is complete; until then it is
 NAME.moge.partial. An interrupted job goes on with --resume, which recomputes
 nothing that is finished and gives the same bytes. The bytes depend on the source
-and on the flags up to --pass, not on the machine or on -j.`
+and on the flags up to --pass, not on the machine or on -j.
+
+For a card (--target 300i-duo and others) the bundle has its kernels as Ascend C
+sources, with the project that builds them. Before anything is written each of
+them is compiled against an emulation of the chip, executed, and compared with a
+reference: one that fails is exit code 4. This needs g++ or clang++.`
 
 func newCompile(app *cli.App) *cobra.Command {
 	f := &compileFlags{}
@@ -41,7 +48,7 @@ func newCompile(app *cli.App) *cobra.Command {
 			"  moge compile checkpoint --scheme w8a8 --calib text.txt --head w8a16 -o model.moge\n" +
 			"  moge compile checkpoint --max-memory 1GiB --dry-run",
 		Args: cli.Args("DIR"),
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), app, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, app, args[0]) },
 	}
 	f.add(cmd)
 	f.addLimits(cmd)
@@ -51,6 +58,9 @@ func newCompile(app *cli.App) *cobra.Command {
 		"check everything and report what would be written, write nothing")
 	flags.StringVar(&f.emitOnly, "emit-only", "",
 		"write just the kernel project for a card into this folder; reads no weights")
+	flags.BoolVar(&f.noGate, "no-gate", false,
+		"do not execute the kernels of a card first; the bundle then says that it is ungated")
+	flags.Uint64Var(&f.gateSeed, "gate-seed", 1, "seed of the gate's inputs and orders")
 	f.json = cli.JSONFlag(cmd, compileSchema)
 	return cmd
 }
@@ -71,8 +81,9 @@ func (f *compileFlags) addLimits(cmd *cobra.Command) {
 		"kv": {"f32", "f16", "i8"}})
 }
 
-func (f *compileFlags) run(ctx context.Context, app *cli.App, dir string) error {
-	if err := f.checkTarget(); err != nil {
+func (f *compileFlags) run(cmd *cobra.Command, app *cli.App, dir string) error {
+	ctx := cmd.Context()
+	if err := f.checkTarget(cmd); err != nil {
 		return err
 	}
 	if f.out == "" && !f.dryRun && f.emitOnly == "" {
@@ -109,6 +120,11 @@ func (f *compileFlags) run(ctx context.Context, app *cli.App, dir string) error 
 }
 
 func (f *compileFlags) compile(ctx context.Context, app *cli.App, m *driver.Model) error {
+	if f.card() {
+		if err := f.planCard(app, true); err != nil {
+			return err
+		}
+	}
 	summary, err := driver.Compile(ctx, app.FS, m, f.out, f.settings)
 	app.Term.Done()
 	f.reportTimes(app)
@@ -123,6 +139,11 @@ func (f *compileFlags) compile(ctx context.Context, app *cli.App, m *driver.Mode
 
 // plan is the dry run.
 func (f *compileFlags) plan(ctx context.Context, app *cli.App, m *driver.Model) error {
+	if f.card() {
+		if err := f.planCard(app, false); err != nil {
+			return err
+		}
+	}
 	p, err := driver.Prepare(ctx, m, f.settings)
 	app.Term.Done()
 	f.reportTimes(app)

@@ -4,21 +4,17 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/spf13/cobra"
 
+	"moge/ascend/cards"
 	"moge/ascend/host"
-	"moge/ascend/kernel/device"
-	"moge/ascend/kernel/lower"
-	"moge/ascend/model"
 	"moge/ascend/soc"
 	"moge/cmd/internal/cli"
 	"moge/codegen/driver"
 	"moge/formats/durable"
-	"moge/ir/dtype"
 )
 
 // cardTargets are the machines that kernels are emitted for.
@@ -44,47 +40,22 @@ type emission struct {
 
 // emit writes the kernel project of a model: no weights are read.
 func (f *compileFlags) emit(ctx context.Context, app *cli.App, m *driver.Model) error {
-	chip, err := soc.Find(f.settings.Target)
-	if err != nil {
-		return cli.Usage("%v", err)
-	}
-	s := f.settings
-	s.Passes.Activations, s.Passes.Float, s.Passes.KV = dtype.F16, dtype.F16, dtype.F16
-	g, limits, err := driver.Graph(ctx, m, s)
+	g, limits, err := driver.Graph(ctx, m, f.settings)
 	if err != nil {
 		return explain(m, err)
 	}
-	kernels, err := model.Select(
-		g,
-		chip,
-		model.Limits{Tokens: int(limits.BatchTokens), Sequences: int(limits.Seqs),
-			Rows: int(limits.LogitsRows), Context: int(limits.Context)},
-	)
+	e, err := cards.Emit(g, f.settings.Target, limits)
 	if err != nil {
 		return inputError(err)
 	}
-	r := &emission{Schema: emitSchema, Output: f.emitOnly, Target: s.Target, Chip: chip.Name()}
-	programs := make([]*device.Program, len(kernels))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, k := range kernels {
+	r := &emission{Schema: emitSchema, Output: f.emitOnly, Target: f.settings.Target, Chip: e.Chip.Name()}
+	for _, k := range e.Kernels {
 		r.Kernels = append(r.Kernels, k.Name)
-		group.Go(func() (err error) {
-			programs[i], err = lower.Lower(k, chip)
-			return err
-		})
 	}
-	if err := group.Wait(); err != nil {
-		return inputError(err)
-	}
-	files, err := host.Project(chip, programs)
-	if err != nil {
-		return err
-	}
-	if err := writeProject(app.FS, f.emitOnly, files); err != nil {
+	if err := writeProject(app.FS, f.emitOnly, e.Project); err != nil {
 		return &driver.OutputError{Path: f.emitOnly, Err: err}
 	}
-	for _, file := range files {
+	for _, file := range e.Project {
 		r.Bytes += int64(len(file.Data))
 	}
 	return r.print(app, *f.json)
@@ -125,24 +96,29 @@ func writeProject(fsys durable.FS, out string, files []host.File) error {
 	return fsys.SyncDir(filepath.Dir(out))
 }
 
-// checkTarget refuses a card without --emit-only, and --emit-only without a card.
-func (f *compileFlags) checkTarget() error {
-	card := !slices.Contains(driver.Targets(), f.settings.Target)
-	switch {
-	case f.emitOnly == "" && card:
-		if _, err := soc.Find(f.settings.Target); err != nil {
-			return cli.Usage("unknown target %q: known are %s", f.settings.Target,
-				strings.Join(append(driver.Targets(), cardTargets()...), ", "))
+// card reports whether the target is a card, not the CPU.
+func (f *compileFlags) card() bool { return !slices.Contains(driver.Targets(), f.settings.Target) }
+
+// checkTarget refuses unknown targets, and flags that only the other kind of target has.
+func (f *compileFlags) checkTarget(cmd *cobra.Command) error {
+	if !f.card() {
+		for _, name := range []string{"emit-only", "no-gate", "gate-seed"} {
+			if cmd.Flags().Changed(name) {
+				return cli.Usage("--%s is for the kernels of a card: give --target, one of %s", name,
+					strings.Join(cardTargets(), ", "))
+			}
 		}
-		return cli.Usage(
-			"bundles are made for cpu; for %s --emit-only DIR writes the kernels",
-			f.settings.Target,
-		)
-	case f.emitOnly != "" && !card:
-		return cli.Usage(
-			"--emit-only writes kernels for a card: give --target, one of %s",
-			strings.Join(cardTargets(), ", "),
-		)
+		return nil
 	}
+	if !slices.Contains(cardTargets(), f.settings.Target) {
+		return cli.Usage("unknown target %q: known are %s", f.settings.Target,
+			strings.Join(append(driver.Targets(), cardTargets()...), ", "))
+	}
+	for _, name := range []string{"kv", "float"} {
+		if cmd.Flags().Changed(name) && cmd.Flags().Lookup(name).Value.String() != "f16" {
+			return cli.Usage("--%s %s: kernels of a card have f16 alone", name, cmd.Flags().Lookup(name).Value)
+		}
+	}
+	cards.Settings(&f.settings)
 	return nil
 }

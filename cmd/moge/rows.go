@@ -1,6 +1,8 @@
 package main
 
 import (
+	"moge/ascend/cards"
+	"moge/ascend/model"
 	"moge/cmd/internal/exit"
 	"moge/codegen"
 	"moge/codegen/driver"
@@ -15,6 +17,8 @@ var rows = []exit.Row{
 		Match: exit.As[*driver.UsageError]()},
 	{Code: exit.Resources, What: "--max-memory is too small", Match: exit.As[*codegen.MemoryError]()},
 	{Code: exit.Gate, What: "bundle differs from its source", Match: exit.As[*driver.MismatchError]()},
+	{Code: exit.Gate, What: "a kernel does not give what it must", Match: exit.As[*cards.FailedError]()},
+	{Code: exit.Input, What: "no kernel computes an op", Match: exit.As[*model.UnsupportedError]()},
 	{Code: exit.Input, What: "input does not fit", Match: exit.As[*driver.InputError]()},
 	{Code: exit.Input, What: "output cannot be written", Match: exit.As[*driver.OutputError]()},
 	{Code: exit.Input, What: "model is unknown or incomplete", Match: exit.As[*models.Error]()},

@@ -1,0 +1,74 @@
+package gate_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"moge/ascend/gate"
+	"moge/ascend/kernels"
+	"moge/ascend/model"
+	"moge/ascend/soc"
+	"moge/formats/hf"
+	"moge/formats/models"
+	"moge/ir/dtype"
+	"moge/passes"
+	"moge/quant"
+)
+
+// publishedSpecs are the kernels of the published model on one chip.
+func publishedSpecs(t testing.TB, chip *soc.Chip) []kernels.Spec {
+	t.Helper()
+	const config = "../../formats/models/testdata/pangu_published.json"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(config)
+	must(err)
+	cfg, err := hf.ParseConfig(config, data)
+	must(err)
+	g, _, err := models.Build(cfg, nil)
+	must(err)
+	scheme, err := quant.ParseScheme("w8a8-dynamic")
+	must(err)
+	g, _, err = passes.Compile(g, passes.Options{Scheme: scheme, KV: dtype.F16, Float: dtype.F16,
+		Activations: dtype.F16})
+	must(err)
+	specs, err := model.Select(g, chip, model.Limits{Tokens: 512, Sequences: 16, Rows: 64,
+		Context: 1024})
+	must(err)
+	return specs
+}
+
+// BenchmarkPublishedModel is what the gate adds to the compilation of the published model: below
+// three minutes on two cores.
+func BenchmarkPublishedModel(b *testing.B) {
+	chip, err := soc.Find("Ascend310P3")
+	if err != nil {
+		b.Fatal(err)
+	}
+	specs := publishedSpecs(b, chip)
+	for b.Loop() {
+		_, ks, err := gate.Emit(chip, specs)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r, err := gate.Run(context.Background(), chip, ks, gate.Options{Seed: 1,
+			Progress: func(done, total int, row gate.Row) { b.Logf("%v %s", b.Elapsed(), row.Kernel) }})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var text strings.Builder
+		if err := r.WriteText(&text); err != nil {
+			b.Fatal(err)
+		}
+		b.Logf("\n%s", text.String())
+		if !r.Passed() {
+			b.Fail()
+		}
+	}
+}

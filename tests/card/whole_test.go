@@ -1,0 +1,124 @@
+package card
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"moge/ir/interp"
+)
+
+// compare holds logits of the card against those of the interpreter, row by row. The bound is how far
+// any row's logits move when every kernel of the model gives every element of its result at its own
+// bound, in random directions: more than kernels do, which are at their bound in few elements. It
+// includes tokens that go to another expert. Where the interpreter prefers its token by more than twice
+// the bound, the card must choose it too.
+func compare(t *testing.T, c *subject, ids []int32, got []float32) {
+	t.Helper()
+	want := c.free(t, ids, interp.Options{})
+	vocab := len(want) / len(ids)
+	bound := 0.0
+	for seed := range uint64(3) {
+		f := newFollower(t, c, nil)
+		f.jitter = rand.New(rand.NewPCG(seed, 5))
+		bound = max(bound, furthest(c.free(t, ids, interp.Options{Override: f.override}), want))
+	}
+	if off := furthest(got, want); off > bound {
+		t.Errorf("a logit differs by %.3g, the bound is %.3g", off, bound)
+	}
+	decided, same := 0, 0
+	for r := range ids {
+		token, margin := best(want[r*vocab:][:vocab])
+		choice, _ := best(got[r*vocab:][:vocab])
+		if choice == token {
+			same++
+		}
+		if margin > 2*bound {
+			decided++
+			if choice != token {
+				t.Errorf("row %d: the card chooses %d, the interpreter %d by %.3g", r, choice, token, margin)
+			}
+		}
+	}
+	t.Logf("%d rows: %d same tokens; %d decided by more than twice the bound; largest difference of logits %.3g of %.3g",
+		len(ids), same, decided, furthest(got, want), bound)
+	if decided < len(ids)/4 {
+		t.Errorf("the margin decides %d of %d rows: the comparison says little", decided, len(ids))
+	}
+}
+
+func furthest(a, b []float32) float64 {
+	most := 0.0
+	for i := range a {
+		most = max(most, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return most
+}
+
+// best is the index of the largest, the lowest among equals, and how far the next is below it.
+func best(x []float32) (int, float64) {
+	at := 0
+	for i, v := range x {
+		if v > x[at] {
+			at = i
+		}
+	}
+	next := math.Inf(-1)
+	for i, v := range x {
+		if i != at {
+			next = max(next, float64(v))
+		}
+	}
+	return at, float64(x[at]) - next
+}
+
+func TestWholeModelOnEmittedKernels(t *testing.T) {
+	for _, c := range []struct{ target, scheme string }{
+		{"300i-duo", "w8a8-dynamic"}, {"300i-duo", "w8a8"}, {"800i-a2", "w8a8-dynamic"}, {"800i-a2", "w8a8"},
+	} {
+		t.Run(c.target+" "+c.scheme, func(t *testing.T) { whole(t, compiled(t, c.target, c.scheme)) })
+	}
+}
+
+// whole runs 256 tokens of text, most as a prompt and the rest one by one, then lets the card write.
+func whole(t *testing.T, c *subject) {
+	taps := newTaps(c.bundle.Manifest())
+	f := newFollower(t, c, taps)
+	r := c.load(t, taps.tap)
+	ids := text(t, 256)
+	const prompt, followed = 236, 2
+	logits := step(t, r, ids[:prompt], 0)
+	state := interp.NewState()
+	follow := func(from, to int) {
+		in := inputs(ids[:to])
+		in.Tokens, in.Positions, in.Sequences = in.Tokens[from:], in.Positions[from:], in.Sequences[from:]
+		in.Rows = in.Rows[:to-from]
+		if _, err := interp.Run(c.graph, in, state, c.weights, interp.Options{Override: f.override}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follow(0, prompt)
+	for i := prompt; i < len(ids); i++ {
+		logits = append(logits, step(t, r, ids[i:i+1], i)...)
+		if i < prompt+followed {
+			follow(i, i+1)
+		}
+	}
+	f.report()
+	compare(t, c, ids, logits)
+	greedy(t, c)
+}
+
+// greedy lets the card continue a prompt by 64 tokens.
+func greedy(t *testing.T, c *subject) {
+	r := c.load(t, nil)
+	ids := text(t, 16)
+	logits := step(t, r, ids, 0)
+	vocab := len(logits) / len(ids)
+	for range 64 {
+		token, _ := best(logits[len(logits)-vocab:])
+		ids = append(ids, int32(token))
+		logits = append(logits, step(t, r, ids[len(ids)-1:], len(ids)-1)...)
+	}
+	compare(t, c, ids, logits)
+}
