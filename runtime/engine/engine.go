@@ -32,6 +32,7 @@ type Engine struct {
 	device       string
 	tokenizer    *tokenizer.Tokenizer
 	tokenizerErr error
+	ranks        bool // the program finds the greatest logits itself
 
 	mu     sync.Mutex // guards what follows: one step at a time
 	runner device.Runner
@@ -76,6 +77,8 @@ func (e *Engine) open(ctx context.Context, opt Options) error {
 		return err
 	}
 	e.device = d.Name()
+	e.ranks = slices.ContainsFunc(e.bundle.Manifest().Programs[program].Outputs,
+		func(p *bundlepb.Port) bool { return p.Name == "top.values" })
 	e.taken = make([]bool, e.runner.Limits().Seqs)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"moge/formats/tokenizer"
+	"moge/runtime/device"
 	"moge/runtime/sample"
 )
 
@@ -66,11 +67,11 @@ func (e *Engine) Generate(ctx context.Context, prompt []int32, opt GenerateOptio
 		defer g.sequence.Free()
 	}
 	start := time.Now()
-	logits, err := g.sequence.Feed(ctx, prompt)
+	id, err := g.next(ctx, prompt)
 	g.result.PromptTime = time.Since(start)
 	if err == nil {
 		start = time.Now()
-		err = g.decode(ctx, logits)
+		err = g.decode(ctx, id)
 		g.result.DecodeTime = time.Since(start)
 	}
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -113,19 +114,63 @@ func (e *Engine) newGeneration(prompt []int32, opt GenerateOptions) (*generation
 	return g, err
 }
 
-func (g *generation) decode(ctx context.Context, logits []float32) error {
+// decode takes tokens, the first of which is id, until one is the last.
+func (g *generation) decode(ctx context.Context, id int32) error {
 	for {
-		id, err := g.sampler.Next(logits)
-		if err != nil {
-			return err
-		}
 		if g.result.Reason = g.take(id); g.result.Reason != "" {
 			return nil
 		}
-		if logits, err = g.sequence.Feed(ctx, []int32{id}); err != nil {
+		var err error
+		if id, err = g.next(ctx, []int32{id}); err != nil {
 			return err
 		}
 	}
+}
+
+// next feeds tokens and draws the one that follows.
+func (g *generation) next(ctx context.Context, tokens []int32) (id int32, err error) {
+	err = g.sequence.FeedTo(ctx, tokens, func(r device.Runner) error {
+		id, err = g.draw(r)
+		return err
+	})
+	return id, err
+}
+
+// draw asks a device that ranks logits for the greatest ones, and for all where these do not decide.
+func (g *generation) draw(r device.Runner) (int32, error) {
+	if g.engine.ranks {
+		top, err := topOf(r)
+		if err != nil {
+			return 0, err
+		}
+		if id, ok := g.sampler.NextTop(top); ok {
+			return id, nil
+		}
+	}
+	logits, err := r.Floats("logits")
+	if err != nil {
+		return 0, err
+	}
+	return g.sampler.Next(logits)
+}
+
+// topOf reads what the program's last kernels left of one row of logits.
+func topOf(r device.Runner) (t sample.Top, err error) {
+	if t.Values, err = r.Floats("top.values"); err != nil {
+		return t, err
+	}
+	if t.IDs, err = r.Ints("top.ids"); err != nil {
+		return t, err
+	}
+	stats, err := r.Floats("top.stats")
+	if err != nil {
+		return t, err
+	}
+	if len(stats) < 2 || len(t.IDs) != len(t.Values) {
+		return t, errors.New("the program ranks logits in a form that is not known")
+	}
+	t.Sum = float64(stats[1])
+	return t, nil
 }
 
 // take adds a token to the result and gives the reason if it is the last.

@@ -70,23 +70,46 @@ func (s *Sequence) Truncate(length int) error {
 // [vocab] that follow the last one. Tokens that do not fit are a *ContextError; after any
 // error the sequence is as before.
 func (s *Sequence) Feed(ctx context.Context, tokens []int32) ([]float32, error) {
-	start, limits := s.Len(), s.engine.Limits()
-	if n := start + len(tokens); n > limits.Context {
-		return nil, &ContextError{n, limits.Context}
-	}
-	if len(tokens) == 0 {
-		return nil, errors.New("no tokens to feed")
-	}
 	var logits []float32
-	for len(tokens) > 0 {
-		n := min(len(tokens), limits.BatchTokens)
-		out, err := s.engine.Step(ctx, []Input{{s, tokens[:n], n == len(tokens)}})
-		if err != nil {
-			return nil, errors.Join(err, s.Truncate(start))
-		}
-		logits, tokens = out[0], tokens[n:]
+	err := s.FeedTo(ctx, tokens, func(r device.Runner) error {
+		all, err := r.Floats("logits")
+		logits = append([]float32{}, all...)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return logits, nil
+}
+
+// FeedTo is Feed for whoever wants less than all logits: the outputs of the last step, whose one row of
+// logits follows the last token, are read's until it returns.
+func (s *Sequence) FeedTo(ctx context.Context, tokens []int32, read func(device.Runner) error) error {
+	start, limits := s.Len(), s.engine.Limits()
+	if n := start + len(tokens); n > limits.Context {
+		return &ContextError{n, limits.Context}
+	}
+	if len(tokens) == 0 {
+		return errors.New("no tokens to feed")
+	}
+	for len(tokens) > 0 {
+		n := min(len(tokens), limits.BatchTokens)
+		last := n == len(tokens)
+		b, err := s.engine.batch([]Input{{s, tokens[:n], last}})
+		if err == nil {
+			err = s.engine.Run(ctx, b, func(r device.Runner) error {
+				if last {
+					return read(r)
+				}
+				return nil
+			})
+		}
+		if err != nil {
+			return errors.Join(err, s.Truncate(start))
+		}
+		tokens = tokens[n:]
+	}
+	return nil
 }
 
 // Input is what one sequence adds in a step.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 )
 
 // stream is the second half of the PCG state; the seed is the first.
@@ -90,13 +89,7 @@ func (s *Sampler) prepare(logits []float32, top float32) float64 {
 		s.rank()
 	}
 	s.heap.tokens = s.heap.tokens[:0]
-	byID := slices.Clone(s.ranked)
-	slices.SortFunc(byID, func(a, b token) int { return int(a.id - b.id) })
-	total := 0.0
-	for _, t := range byID {
-		total += s.heap.weight(t)
-	}
-	return total
+	return s.totalByID()
 }
 
 // rank moves the next token in rank order from the heap to the ranked ones; false if none
