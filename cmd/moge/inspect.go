@@ -22,16 +22,30 @@ const inspectLong = `Inspect reads the headers of the checkpoint, the quantized
 folder or the bundle in DIR, never its weights, and reports the family, sizes,
 parameters, element types, the memory it will need, and what is missing or unknown.
 Whatever can be told is told; if the checkpoint could not be converted the exit code
-is 3.`
+is 3.
+
+With --target it answers whether the model runs on one chip of a card, why not and
+what to do instead, what the memory of the chip holds, and how long sequences can be.
+Yes and no are both answers: the exit code is 0.`
 
 func newInspect(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "inspect DIR", Short: "Report what a checkpoint or bundle is and what it needs",
-		Long:    inspectLong,
-		Example: "  moge inspect checkpoint\n  moge inspect model.moge --json", Args: cli.Args("DIR"),
+		Long: inspectLong,
+		Example: "  moge inspect checkpoint\n  moge inspect model.moge --json\n" +
+			"  moge inspect checkpoint --target 300i-duo --scheme w8a8-dynamic --context 8192",
+		Args: cli.Args("DIR"),
 	}
-	asJSON := cli.JSONFlag(cmd, inspectSchema)
+	asJSON := cli.JSONFlag(cmd, inspectSchema+", with --target "+cardSchema)
+	card := &cardFlags{}
+	card.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := card.check(cmd); err != nil {
+			return err
+		}
+		if card.target != "" {
+			return inspectCard(cmd.Context(), app, args[0], card, *asJSON)
+		}
 		return inspect(cmd.Context(), app, args[0], *asJSON)
 	}
 	return cmd
@@ -54,7 +68,7 @@ func inspect(ctx context.Context, app *cli.App, dir string, asJSON bool) error {
 // there is nothing to tell.
 func inspectAny(ctx context.Context, dir string) (*inspection, error) {
 	switch {
-	case exists(filepath.Join(dir, bundle.ManifestName)):
+	case isBundle(dir):
 		return inspectBundle(dir)
 	case exists(filepath.Join(dir, driver.GraphFile)):
 		return inspectQuantized(ctx, dir)
@@ -64,6 +78,8 @@ func inspectAny(ctx context.Context, dir string) (*inspection, error) {
 	}
 	return inspectCheckpoint(ctx, dir)
 }
+
+func isBundle(dir string) bool { return exists(filepath.Join(dir, bundle.ManifestName)) }
 
 func exists(path string) bool {
 	_, err := os.Stat(path)

@@ -107,17 +107,19 @@ func (r *inspection) addTokenizer(t *tokenizer.Tokenizer) {
 
 // addGraph takes what only the family knows.
 func (r *inspection) addGraph(g *ir.Graph) {
-	number := func(key string) int64 {
-		text, _ := g.GetMeta(key)
-		n, _ := strconv.ParseInt(text, 10, 64) // absent is zero
-		return n
-	}
 	r.Model.Name = g.Name
-	r.Model.Total, r.Model.Active = number("parameters_total"), number("parameters_active")
-	r.Sizes.Groups = number("groups")
+	r.Model.Total, r.Model.Active = metaNumber(g, "parameters_total"), metaNumber(g, "parameters_active")
+	r.Sizes.Groups = metaNumber(g, "groups")
 	if scheme, ok := g.GetMeta("config.scheme"); ok {
 		r.Model.Scheme = scheme
 	}
+}
+
+// metaNumber is a number of a graph's meta; an absent one is zero.
+func metaNumber(g *ir.Graph, key string) int64 {
+	text, _ := g.GetMeta(key)
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }
 
 // addMemory plans for each scheme that needs no calibration; a calibrated one takes as much as
