@@ -30,7 +30,12 @@ func (d Device) Name() string { return d.name }
 func (d Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.Runner, error) {
 	m := b.Manifest()
 	if program < 0 || program >= len(m.Programs) {
-		return nil, fmt.Errorf("%s: there is no program %d, the bundle has %d", b.Dir(), program, len(m.Programs))
+		return nil, fmt.Errorf(
+			"%s: there is no program %d, the bundle has %d",
+			b.Dir(),
+			program,
+			len(m.Programs),
+		)
 	}
 	if len(m.Kernels) == 0 {
 		return nil, &bundle.Error{Path: b.Dir(), Offset: -1,
@@ -38,7 +43,11 @@ func (d Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.
 			Hint:   "run it with --device cpu, or compile it with --target 300i-duo"}
 	}
 	if len(m.Ranks) != 1 {
-		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; this device runs those of one", b.Dir(), len(m.Ranks))
+		return nil, fmt.Errorf(
+			"%s: the bundle is cut for %d ranks; this device runs those of one",
+			b.Dir(),
+			len(m.Ranks),
+		)
 	}
 	l, err := newLoader(b, m.Programs[program], opt)
 	if err != nil {
@@ -129,7 +138,12 @@ func (r *runner) upload() error {
 				return r.card.Write(at+Addr(off), rank.Section(i)[off:min(off+piece, s.Size)])
 			})
 			if err != nil {
-				return fmt.Errorf("%s: section %s: %w", filepath.Join(r.bundle.Dir(), bundle.RankFile(0)), s.Name, err)
+				return fmt.Errorf(
+					"%s: section %s: %w",
+					filepath.Join(r.bundle.Dir(), bundle.RankFile(0)),
+					s.Name,
+					err,
+				)
 			}
 		}
 		rank.Release(i)

@@ -63,8 +63,12 @@ func (l *loader) setLimits() error {
 	if max(p.MaxBatchTokens, p.MaxSeqs, p.Context, p.MaxLogitsRows) > limit {
 		return fmt.Errorf("limits beyond %d", limit)
 	}
-	l.limits = device.Limits{BatchTokens: int(p.MaxBatchTokens), Seqs: int(p.MaxSeqs), Context: int(p.Context),
-		LogitsRows: int(p.MaxLogitsRows)}
+	l.limits = device.Limits{
+		BatchTokens: int(p.MaxBatchTokens),
+		Seqs:        int(p.MaxSeqs),
+		Context:     int(p.Context),
+		LogitsRows:  int(p.MaxLogitsRows),
+	}
 	if l.limits.LogitsRows == 0 {
 		l.limits.LogitsRows = l.limits.Seqs
 	}
@@ -100,7 +104,8 @@ func (l *loader) setBuffers() error {
 		default:
 			return fmt.Errorf("buffer %d: elements of %v", i, b.dtype)
 		}
-		if len(p.Shape) != 2 || p.Shape[1].Scalar != bundlepb.Scalar_FIXED || p.Shape[0].Scalar > bundlepb.Scalar_L {
+		if len(p.Shape) != 2 || p.Shape[1].Scalar != bundlepb.Scalar_FIXED ||
+			p.Shape[0].Scalar > bundlepb.Scalar_L {
 			return fmt.Errorf("buffer %d: not a matrix of rows for tokens or logits", i)
 		}
 		b.rows, b.cols = p.Shape[0], p.Shape[1].Coef
@@ -156,7 +161,11 @@ func (l *loader) setPorts() error {
 	}
 	if i, ok := l.inputs["lengths"]; ok {
 		if b := l.buffers[i]; b.rows.Coef*b.cols < int64(l.limits.Seqs) {
-			return fmt.Errorf("input lengths: %d elements for %d sequences", b.rows.Coef*b.cols, l.limits.Seqs)
+			return fmt.Errorf(
+				"input lengths: %d elements for %d sequences",
+				b.rows.Coef*b.cols,
+				l.limits.Seqs,
+			)
 		}
 	}
 	for _, p := range l.program.Outputs {

@@ -8,7 +8,6 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir/dtype"
 	"moge/runtime/device"
-	"moge/runtime/kernels"
 )
 
 // runner is a program on a card.
@@ -249,13 +248,13 @@ func (r *runner) tensor(a arg, q span, i int) Tensor {
 // angles writes the table of cosines and sines.
 func (r *runner) angles(p *rope) error {
 	if p.frequency == nil {
-		p.frequency = kernels.RopeFrequencies(p.half, p.theta)
+		p.frequency = device.RopeFrequencies(p.half, p.theta)
 	}
 	b := r.loader.buffers[p.buffer]
 	values := make([]float32, r.rows(b)*b.cols)
 	for row, t := range r.order.tokens {
 		line := values[int64(row)*b.cols:][:b.cols]
-		kernels.RopeRow(line[:p.half], line[p.half:], r.batch.Positions[t], p.frequency)
+		device.RopeRow(line[:p.half], line[p.half:], r.batch.Positions[t], p.frequency)
 	}
 	data := make([]byte, 4*len(values))
 	dtype.Encode(dtype.F32, data, values)

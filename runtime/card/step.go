@@ -70,7 +70,11 @@ func (l *loader) launch(s *bundlepb.Step) (step, error) {
 		a := arg{operand: o, role: k.Tensors[i].Role}
 		written := a.role != bundlepb.TensorRole_ROLE_IN
 		if _, section := o.Kind.(*bundlepb.Operand_Section); o.Kind == nil || section && written {
-			return b, fmt.Errorf("tensor %s of kernel %s has no memory that it may write", k.Tensors[i].Name, k.Name)
+			return b, fmt.Errorf(
+				"tensor %s of kernel %s has no memory that it may write",
+				k.Tensors[i].Name,
+				k.Name,
+			)
 		}
 		b.args = append(b.args, a)
 	}
@@ -99,7 +103,8 @@ func (l *loader) scalar(name string, a *bundlepb.Attr) (value, error) {
 		}
 	case *bundlepb.Attr_Ints:
 		n := v.Ints.GetValues()
-		if len(n) == 2 && n[0] >= 1 && n[0] <= limit && (n[1] == int64(bundlepb.Scalar_T) || n[1] == int64(bundlepb.Scalar_L)) &&
+		if len(n) == 2 && n[0] >= 1 && n[0] <= limit &&
+			(n[1] == int64(bundlepb.Scalar_T) || n[1] == int64(bundlepb.Scalar_L)) &&
 			n[0]*int64(max(l.limits.BatchTokens, l.limits.LogitsRows)) <= math.MaxInt32 {
 			return value{c: n[0], scalar: bundlepb.Scalar(n[1])}, nil
 		}
@@ -163,7 +168,8 @@ func (l *loader) angles(s *bundlepb.Step) (step, error) {
 	}
 	r.buffer = int(o.Buffer)
 	b := l.buffers[r.buffer]
-	if b.dtype != dtype.F32 || b.cols != int64(2*r.half) || b.rows.Scalar != bundlepb.Scalar_T || !wholeRows(b.rows) {
+	if b.dtype != dtype.F32 || b.cols != int64(2*r.half) || b.rows.Scalar != bundlepb.Scalar_T ||
+		!wholeRows(b.rows) {
 		return step{}, fmt.Errorf("the table is not f32[T,%d]", 2*r.half)
 	}
 	return step{rope: r}, nil

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"moge/ir/shape"
+	"moge/runtime/device"
 	"moge/runtime/kernels"
 )
 
@@ -40,7 +41,7 @@ func bindRopeTable(b *binder) func(*machine) error {
 	positions := arg[int32](b, 0, 1)
 	cos, sin := result[float32](b, 0, 2), result[float32](b, 1, 2)
 	half := b.int("dim", 2, 1<<20) / 2
-	frequency := kernels.RopeFrequencies(int(half), float64(b.float("theta", 1e-30, math.MaxFloat32)))
+	frequency := device.RopeFrequencies(int(half), float64(b.float("theta", 1e-30, math.MaxFloat32)))
 	want := shape.Shape{positions.shape[0], shape.Fixed(half)}
 	b.wantShape("result 0", cos.shape, want)
 	b.wantShape("result 1", sin.shape, want)
@@ -50,7 +51,7 @@ func bindRopeTable(b *binder) func(*machine) error {
 			return err
 		}
 		return m.each(len(at), 64*int(half), func(t int) {
-			kernels.RopeRow(cos.row(t), sin.row(t), at[t], frequency)
+			device.RopeRow(cos.row(t), sin.row(t), at[t], frequency)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package kernels
+package device
 
 import "moge/ir/exact"
 

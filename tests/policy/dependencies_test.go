@@ -29,7 +29,7 @@ var dependencies = []dependency{
 		reason: "instruction sets and cache sizes of the processor"},
 	{module: "golang.org/x/sys", within: []string{"formats/mapped", "formats/durable", "runtime", "cmd"},
 		reason: "memory mapping, locks and signals that package syscall lacks"},
-	{module: "golang.org/x/sync", within: []string{"formats", "runtime", "codegen", "cmd"},
+	{module: "golang.org/x/sync", within: []string{"formats", "runtime", "codegen", "ascend", "cmd"},
 		reason: "groups of goroutines that end with the first error"},
 	{module: "golang.org/x/term", within: []string{"cmd"},
 		reason: "whether a stream is a terminal, and how wide"},

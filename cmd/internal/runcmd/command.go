@@ -17,6 +17,8 @@ type flags struct {
 	context        int
 	threads        int
 	check          cli.Choice
+	devices        []Device
+	device         cli.Choice
 	tokens, logits string
 	force          bool
 	json           *bool
@@ -38,11 +40,12 @@ With --tokens and --logits it reads token ids, input_ids [B,T] of a safetensors
 file, and writes the float32 logits [B,T,vocab] of every position, for comparison
 with other programs.`
 
-// New makes the command; use is its name.
-func New(app *cli.App, use string) *cobra.Command {
-	f := &flags{check: cli.Choice{Value: "fast", Words: []string{"fast", "full"}}}
+// New makes the command; use is its name. It runs bundles on the CPU and on the devices given.
+func New(app *cli.App, use string, more ...Device) *cobra.Command {
+	f := &flags{check: cli.Choice{Value: "fast", Words: []string{"fast", "full"}},
+		devices: append([]Device{cpuDevice}, more...)}
 	cmd := &cobra.Command{
-		Use: use + " NAME.moge [-]", Short: "Continue a prompt with the model of a bundle", Long: long,
+		Use: use + " NAME.moge [-]", Short: "Continue a prompt with the model of a bundle", Long: f.long(),
 		Args: arguments,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, app, args) },
 	}
@@ -108,4 +111,5 @@ func (f *flags) addExecution(cmd *cobra.Command) {
 	fl.IntVarP(&f.threads, "threads", "t", 0, "worker threads (default one a core)")
 	fl.Var(&f.check, "check", "fast checks manifest, bounds and small sections; full every hash")
 	cli.Complete(cmd, "check", f.check.Words...)
+	f.addDevice(cmd)
 }

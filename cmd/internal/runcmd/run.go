@@ -86,7 +86,8 @@ func (f *flags) readPrompt(app *cli.App, stdin bool) (string, error) {
 // open opens the bundle for one sequence, or for as many as it was compiled for.
 func (f *flags) open(ctx context.Context, app *cli.App, dir string) (*engine.Engine, error) {
 	load := device.Options{Threads: f.threads, Context: int64(f.context)}
-	compiled, err := contextOf(dir)
+	on := f.chosen()
+	compiled, err := contextOf(dir, on)
 	if err != nil {
 		return nil, err
 	}
@@ -100,24 +101,36 @@ func (f *flags) open(ctx context.Context, app *cli.App, dir string) (*engine.Eng
 			load.CacheRows = load.Context
 		}
 	}
-	return Open(ctx, app, dir, f.check.Value == "full", load)
+	d, err := on.Make(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, app, dir, engine.Options{Device: d, FullCheck: f.check.Value == "full", Load: load})
 }
 
-// contextOf is how many positions a bundle was compiled for; no weights are opened.
-func contextOf(dir string) (int64, error) {
+// contextOf is how many positions a bundle was compiled for; one that was not made for the device is
+// an error. No weights are opened.
+func contextOf(dir string, on Device) (int64, error) {
 	b, err := bundle.Open(dir, bundle.OpenOptions{Ranks: []int{}})
 	if err != nil {
 		return 0, err
 	}
 	defer b.Close()
+	if err := checkTarget(b, on.Card); err != nil {
+		return 0, err
+	}
 	return b.Program(bundle.StepProgram).Limits.Context, nil
 }
 
-// Open opens a bundle and shows the progress of a full check.
+// Open opens a bundle for the CPU and shows the progress of a full check.
 func Open(ctx context.Context, app *cli.App, dir string, full bool,
 	load device.Options) (*engine.Engine, error) {
-	e, err := engine.Open(ctx, dir, engine.Options{FullCheck: full, Load: load,
-		Progress: app.Term.Progress("check", term.Bytes)})
+	return open(ctx, app, dir, engine.Options{FullCheck: full, Load: load})
+}
+
+func open(ctx context.Context, app *cli.App, dir string, opt engine.Options) (*engine.Engine, error) {
+	opt.Progress = app.Term.Progress("check", term.Bytes)
+	e, err := engine.Open(ctx, dir, opt)
 	app.Term.Done()
 	return e, blame(err)
 }

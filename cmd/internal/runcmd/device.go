@@ -1,0 +1,77 @@
+package runcmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"moge/cmd/internal/cli"
+	"moge/formats/bundle"
+	"moge/runtime/cpudevice"
+	"moge/runtime/device"
+)
+
+// Device is what --device can name.
+type Device struct {
+	Name    string
+	Summary string // for completion
+	Card    bool   // it runs bundles that were made for cards
+	// Help is a paragraph of the command's help; may be empty.
+	Help string
+	// Make gives the device; app is for notes.
+	Make func(ctx context.Context, app *cli.App) (device.Device, error)
+}
+
+// cpuDevice is what runs bundles where nothing is said.
+var cpuDevice = Device{Name: "cpu", Summary: "this processor, for bundles made for cpu",
+	Make: func(context.Context, *cli.App) (device.Device, error) { return cpudevice.Device{}, nil }}
+
+func (f *flags) addDevice(cmd *cobra.Command) {
+	f.device.Value = cpuDevice.Name
+	var words []string
+	for _, d := range f.devices {
+		f.device.Words = append(f.device.Words, d.Name)
+		words = append(words, cli.CompleteWord(d.Name, d.Summary))
+	}
+	cmd.Flags().Var(&f.device, "device", "what runs the bundle")
+	cli.Complete(cmd, "device", words...)
+}
+
+// chosen is the device that --device names.
+func (f *flags) chosen() Device {
+	for _, d := range f.devices {
+		if d.Name == f.device.Value {
+			return d
+		}
+	}
+	panic("BUG: no device " + f.device.Value)
+}
+
+// long is the help of the command.
+func (f *flags) long() string {
+	text := long
+	for _, d := range f.devices {
+		if d.Help != "" {
+			text += "\n\n" + d.Help
+		}
+	}
+	return text
+}
+
+// checkTarget refuses a bundle that was made for the other kind of machine: one with kernels is for
+// cards.
+func checkTarget(b *bundle.Bundle, card bool) error {
+	m := b.Manifest()
+	switch kernels := len(m.Kernels) > 0; {
+	case kernels && !card:
+		return &bundle.Error{Path: b.Dir(), Offset: -1,
+			Reason: fmt.Sprintf("the bundle is for %s, whose kernels the cpu does not run", m.Targets[0]),
+			Hint:   "use moge run --device emulated, or compile it with --target cpu"}
+	case !kernels && card:
+		return &bundle.Error{Path: b.Dir(), Offset: -1,
+			Reason: fmt.Sprintf("the bundle is for %s and has no kernels for a card", m.Targets[0]),
+			Hint:   "run it with --device cpu, or compile it with --target 300i-duo"}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package card
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"moge/formats/bundle"
+	"moge/formats/mapped"
+	"moge/runtime/device"
+)
+
+// TestUpload: sections are on the card as they are in the file, and the pools are zeros.
+func TestUpload(t *testing.T) {
+	c, r := loaded(t, device.Options{CacheRows: 1})
+	for i, s := range r.bundle.Manifest().Ranks[0].Sections {
+		if got := c.span("section", r.sections[i], s.Size); !bytes.Equal(got, content(i, s.Size)) {
+			t.Errorf("section %s differs", s.Name)
+		}
+	}
+	for i, at := range r.states {
+		pool := c.span("state", at, PageRows*width*2)
+		if len(bytes.TrimLeft(pool, "\x00")) != 0 {
+			t.Errorf("pool %d is not zero", i)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	if got := New("fake", nil).Name(); got != "fake" {
+		t.Error(got)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	b := opened(t, manifest())
+	for _, c := range []struct {
+		opt     device.Options
+		pages   int
+		context int
+	}{
+		{device.Options{}, 3 * maxSeqs_, context_},
+		{device.Options{CacheRows: 1}, 1, context_},
+		{device.Options{CacheRows: 256}, 1, context_},
+		{device.Options{CacheRows: 257}, 2, context_},
+		{device.Options{CacheRows: 1 << 40}, 3 * maxSeqs_, context_},
+		{device.Options{Context: 256}, maxSeqs_, 256},
+		{device.Options{Context: 257, CacheRows: 400, Threads: 7}, 2, 257},
+	} {
+		l, err := newLoader(b, b.Manifest().Programs[0], c.opt)
+		if err == nil {
+			err = l.narrow()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.pages != c.pages || l.limits.Context != c.context {
+			t.Errorf("%+v: %d pages, context %d", c.opt, l.pages, l.limits.Context)
+		}
+	}
+	for want, opt := range map[string]device.Options{
+		"context 601 is more than the 600 positions that " + b.Dir() + " was compiled for": {Context: 601},
+		"context -1, cache of 0 positions: none can be negative":                           {Context: -1},
+		"context 0, cache of -1 positions: none can be negative":                           {CacheRows: -1},
+	} {
+		_, err := New("fake", nil).Load(b, 0, opt)
+		wantError(t, err, want)
+	}
+	_, err := New("fake", nil).Load(b, 1, device.Options{})
+	wantError(t, err, b.Dir()+": there is no program 1, the bundle has 1")
+}
+
+func TestOtherBundles(t *testing.T) {
+	m := manifest()
+	m.Targets, m.Kernels, m.Programs[0].Steps = []string{"cpu"}, nil, nil
+	b := opened(t, m)
+	_, err := New("fake", nil).Load(b, 0, device.Options{})
+	wantError(t, err, b.Dir()+": the bundle is for cpu and has no kernels for a card; "+
+		"run it with --device cpu, or compile it with --target 300i-duo")
+	closed, err := bundle.Open(written(t, manifest()), bundle.OpenOptions{Ranks: []int{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed.Close()
+	c := &fake{t: t}
+	_, err = New("fake", c.open).Load(closed, 0, device.Options{})
+	wantError(t, err, closed.Dir()+": rank 0 is not open")
+}
+
+// TestCardsThatFail: errors of the card come through, and it is closed.
+func TestCardsThatFail(t *testing.T) {
+	b := opened(t, manifest())
+	for what, want := range map[string]string{
+		"open": "the card is on fire", "alloc": "the card is on fire", "clear": "the card is on fire",
+		"write": filepath.Join(b.Dir(), bundle.RankFile(0)) + ": section table: the card is on fire",
+	} {
+		c := &fake{t: t, failing: map[string]error{what: errCard}}
+		_, err := New("fake", c.open).Load(b, 0, device.Options{})
+		wantError(t, err, want)
+		if closed := what != "open"; (c.closed == 1) != closed {
+			t.Errorf("%s: closed %d times", what, c.closed)
+		}
+	}
+	c := &fake{t: t, failing: map[string]error{"alloc": errCard, "close": errors.New("too late")}}
+	_, err := New("fake", c.open).Load(b, 0, device.Options{})
+	wantError(t, err, "the card is on fire; and too late")
+}
+
+func TestFileCutShort(t *testing.T) {
+	b := opened(t, manifest())
+	path := filepath.Join(b.Dir(), bundle.RankFile(0))
+	truncated(t, path, 0)
+	c := &fake{t: t}
+	_, err := New("fake", c.open).Load(b, 0, device.Options{})
+	// Which byte is met first is the copy's choice.
+	want := regexp.MustCompile("^" + regexp.QuoteMeta(path) + ": section table: byte [0-9]+: " +
+		"the file was cut short or became unreadable while mapped$")
+	if err == nil || !want.MatchString(err.Error()) {
+		t.Errorf("error: %v\n want: %v", err, want)
+	}
+	if !errors.Is(err, mapped.ErrFault) || c.closed != 1 {
+		t.Errorf("%v, closed %d times", err, c.closed)
+	}
+}
