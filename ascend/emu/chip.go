@@ -60,8 +60,7 @@ func machineOf(c *soc.Chip) machine {
 }
 
 // bandwidth fills both assumptions about device memory: what one core can draw by the platform
-// file,
-// and an equal part of the rate of the whole chip.
+// file, and an equal part of the rate of the whole chip.
 func (m *machine) bandwidth(c *soc.Chip) {
 	core := known(c, soc.DDRRate, 16)
 	cores := float64(m.cubes + m.vectors)

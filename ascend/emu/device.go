@@ -24,8 +24,7 @@ const (
 var ErrClosed = errors.New("device is closed")
 
 // Device is a child process with the library's kernels and memory shared with it. A Device is for
-// one
-// goroutine at a time.
+// one goroutine at a time.
 type Device struct {
 	lib     *Library
 	file    *os.File

@@ -13,8 +13,7 @@ var (
 )
 
 // diagnostics turns what the compiler said into problems. An error inside the interface belongs to
-// the
-// line of the kernel that instantiated it, which the compiler names just before.
+// the line of the kernel that instantiated it, which the compiler names just before.
 func diagnostics(said string, u unit) []Problem {
 	var out []Problem
 	kernel, line := u.kernels[0].Name, 0

@@ -34,8 +34,7 @@ type Arg struct {
 }
 
 // Tensor passes memory of a declared size. The spans are padding: undefined in an input, and not
-// part
-// of the result in an output.
+// part of the result in an output.
 func Tensor(at Addr, bytes int64, role Role, padding ...Span) Arg {
 	spans := slices.Clone(padding)
 	slices.SortFunc(spans, func(a, b Span) int { return int(a.Off - b.Off) })

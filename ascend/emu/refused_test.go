@@ -12,8 +12,8 @@ import (
 var errorMark = regexp.MustCompile(`// error (.+)`)
 
 // problemsOf compiles kernels together; when some messages come only after others are gone (lint,
-// then
-// the front end, then the back end), those with problems are taken out and the rest compiled again.
+// then the front end, then the back end), those with problems are taken out and the rest compiled
+// again.
 func problemsOf(t *testing.T, kernels []Source) []Problem {
 	t.Helper()
 	var all []Problem

@@ -72,8 +72,7 @@ func (t toolchain) run(ctx context.Context, args ...string) (string, error) {
 }
 
 // common are the flags of every translation unit. The machine's own instructions are used; sums
-// stay
-// as written, so that results are the same on every machine that rounds correctly.
+// stay as written, so that results are the same on every machine that rounds correctly.
 func (t toolchain) common(macro int) []string {
 	flags := []string{
 		"-std=c++17", "-march=native", "-ffp-contract=off", "-fno-strict-aliasing",

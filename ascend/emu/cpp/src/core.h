@@ -233,6 +233,7 @@ void execute(Instr& i);
 void execVector(Instr& i);
 void execMove(Instr& i);
 void execCube(Instr& i);
+void execMmad(Instr& i);
 void execFixpipe(Instr& i);
 float element(DType type, const uint8_t* p);
 double cost(const Instr& i, int scenario);

@@ -15,11 +15,13 @@ bool ordered(const Rec& r, const Clock& known, uint32_t foreign, bool local)
     int pipe = (r.tag >> 2) & 63;
     Block& b = *here.b;
     if (block == b.id) { // the scalar unit does one thing after the other
-        return r.idx <= known.v[pipe] || (pipe == kS && here.p == kS);
-    }
-    if (local) { // by an earlier block on the same core
+        if (r.idx <= known.v[pipe] || (pipe == kS && here.p == kS)) {
+            return true;
+        }
+    } else if (local) { // by an earlier block on the same core
         return true;
     }
+    // what other blocks knew, of this one too, when they let it go on
     const Foreign& f = b.foreign[foreign];
     return block < f.of.size() && r.idx <= f.of[block].v[pipe];
 }
@@ -117,10 +119,22 @@ static inline void touchCell(Cell& c, uint32_t mask, Access kind, const Opnd& o,
         return;
     }
     bool empty = false;
+    uint32_t vacant = c.n;
     for (uint32_t i = 0; i < c.n; i++) {
         visit(c.r[i], tag, mask, kind, o, addr);
-        empty = empty || c.r[i].mask == 0;
+        if (c.r[i].mask == 0) {
+            empty = empty || vacant < c.n;
+            vacant = i;
+        }
     }
+    bool last = mask == ~0u && kind == kWrite; // nothing before it matters any more
+    if (vacant < c.n && (last || !empty) && c.more == nullptr) {
+        vacant = last ? 0 : vacant;
+        c.n = last ? 1 : c.n;
+        c.r[vacant] = Rec{here.idx, mask, tag};
+        return;
+    }
+    empty = empty || vacant < c.n;
     if (c.more != nullptr) {
         for (Rec& r : *c.more) {
             visit(r, tag, mask, kind, o, addr);
@@ -225,9 +239,10 @@ void touch(const Opnd& o, uint64_t addr, uint64_t bytes, Access kind)
             return;
         }
     }
+    Cell* local = r != nullptr ? nullptr : here.b->mem->shadow[o.mem].cells.data();
     for (uint64_t cell = addr / kGrain * kGrain; cell < addr + bytes; cell += kGrain) {
         Cell& c = r != nullptr ? pageOf(*r, cell)->cells[cell % kPage / kGrain]
-                               : here.b->mem->shadow[o.mem].cells[cell / kGrain];
+                               : local[cell / kGrain];
         touchCell(c, maskOf(cell, addr, bytes), kind, o, cell > addr ? cell : addr);
     }
 }
@@ -239,8 +254,22 @@ void touchMask(const Opnd& o, uint64_t addr, uint32_t mask, Access kind)
     }
 }
 
+// wholeCells tells whether bytes are cells of a local memory, whose taint is one array.
+static inline bool wholeCells(const Opnd& o, uint64_t addr, uint64_t bytes)
+{
+    return o.mem != kGM && addr % kGrain == 0 && bytes % kGrain == 0;
+}
+
 bool tainted(const Opnd& o, uint64_t addr, uint64_t bytes)
 {
+    if (wholeCells(o, addr, bytes)) {
+        const uint32_t* t = &here.b->mem->shadow[o.mem].taint[addr / kGrain];
+        uint32_t any = 0;
+        for (uint64_t k = 0; k < bytes / kGrain; k++) {
+            any |= t[k];
+        }
+        return any != 0;
+    }
     if (o.mem == kGM && !regionOf(addr)->shadowed) {
         return false;
     }
@@ -258,10 +287,31 @@ void setTaint(const Opnd& o, uint64_t addr, uint64_t bytes, bool on)
     if (!run->checks || (o.mem == kGM && !regionOf(addr)->shadowed)) {
         return;
     }
+    if (wholeCells(o, addr, bytes)) {
+        uint32_t* t = &here.b->mem->shadow[o.mem].taint[addr / kGrain];
+        std::fill(t, t + bytes / kGrain, on ? ~0u : 0u);
+        return;
+    }
     for (uint64_t cell = addr / kGrain * kGrain; cell < addr + bytes; cell += kGrain) {
         uint32_t m = maskOf(cell, addr, bytes);
         uint32_t* t = taintCell(o, cell);
         *t = on ? *t | m : *t & ~m;
+    }
+}
+
+// copyCells is copyTaint where source and destination lie alike in their cells.
+static void copyCells(const Opnd& d, uint64_t to, const Opnd& s, uint64_t from, uint64_t bytes,
+    bool merge)
+{
+    uint64_t first = from / kGrain * kGrain;
+    for (uint64_t cell = first; cell < from + bytes; cell += kGrain) {
+        uint32_t* t = taintCell(d, to / kGrain * kGrain + (cell - first));
+        if (t == nullptr) {
+            continue;
+        }
+        const uint32_t* f = taintCell(s, cell);
+        uint32_t m = maskOf(cell, from, bytes), on = f != nullptr ? *f & m : 0;
+        *t = merge ? *t | on : (*t & ~m) | on;
     }
 }
 
@@ -276,6 +326,10 @@ void copyTaint(const Opnd& d, uint64_t to, const Opnd& s, uint64_t from, uint64_
         if (!merge) {
             setTaint(d, to, bytes, false);
         }
+        return;
+    }
+    if (to % kGrain == from % kGrain) {
+        copyCells(d, to, s, from, bytes, merge);
         return;
     }
     for (uint64_t k = 0; k < bytes; k++) {
