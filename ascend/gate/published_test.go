@@ -17,10 +17,17 @@ import (
 	"moge/quant"
 )
 
+const publishedConfig = "../../formats/models/testdata/pangu_published.json"
+
 // publishedSpecs are the kernels of the published model on one chip.
 func publishedSpecs(t testing.TB, chip *soc.Chip) []kernels.Spec {
 	t.Helper()
-	const config = "../../formats/models/testdata/pangu_published.json"
+	return specsOf(t, publishedConfig, chip)
+}
+
+// specsOf are the kernels of the model with a configuration on one chip.
+func specsOf(t testing.TB, config string, chip *soc.Chip) []kernels.Spec {
+	t.Helper()
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

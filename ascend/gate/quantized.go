@@ -10,50 +10,85 @@ import (
 // int8Rows is rows of activations in int8 with their scales, and the halves that they come from.
 type int8Rows struct {
 	rows, depth int
+	static      bool    // by one range, not by each row's own
+	amax        float32 // that range
 	half        []float32
 	q           []int8
 	scale       []float32
 }
 
-// newInt8Rows is rows of a normal distribution, the second one zeros.
-func newInt8Rows(r *rand.Rand, rows, depth int) *int8Rows {
-	in := &int8Rows{rows: rows, depth: depth, half: normals(r, rows*depth, 2)}
+// Ranges of static rows: of a normal distribution of deviation 2, and of what a norm gives. Some
+// elements lie beyond them.
+const (
+	staticRange     = 5
+	staticNormRange = 2.5
+)
+
+// newInt8Rows is rows of a normal distribution, the second one zeros. The range of two static rows
+// is 0, as of a site that calibration saw nothing but zeros of.
+func newInt8Rows(r *rand.Rand, rows, depth int, static bool) *int8Rows {
+	in := &int8Rows{rows: rows, depth: depth, static: static, half: normals(r, rows*depth, 2)}
 	if rows > 2 {
 		clear(in.half[depth : 2*depth])
 	}
+	if rows != 2 {
+		in.amax = staticRange
+	}
 	for i := range rows {
-		q, scale := quantized(in.half[i*depth:][:depth])
-		in.q, in.scale = append(in.q, q...), append(in.scale, scale)
+		row := in.half[i*depth:][:depth]
+		amax := in.amax
+		if !static {
+			amax = magnitude(row)
+		}
+		for _, x := range row {
+			in.q = append(in.q, quantized(x, amax))
+		}
+		in.scale = append(in.scale, amax/127)
 	}
 	return in
 }
 
-// quantized is the IR's quantize of one row: amax = max |x|, q = rne(f32(x · f32(127/amax))),
-// scale = f32(amax/127), zeros where amax is 0.
-func quantized(row []float32) (q []int8, scale float32) {
+// magnitude is the greatest |x|.
+func magnitude(row []float32) float32 {
 	amax := float32(0)
 	for _, x := range row {
-		amax = max(amax, float32(math.Abs(float64(x))))
+		amax = max(amax, x, -x)
 	}
-	q = make([]int8, len(row))
+	return amax
+}
+
+// quantized is an element of the IR's quantize, where amax is the magnitude of its row, and of its
+// quantize_static: rne(f32(x · f32(127/amax))), at most ±127, zero where amax is 0. The scale is
+// f32(amax/127).
+func quantized(x, amax float32) int8 {
 	if amax == 0 {
-		return q, 0
+		return 0
 	}
-	by := 127 / amax
-	for i, x := range row {
-		q[i] = int8(math.RoundToEven(float64(float32(x * by))))
+	return int8(max(-127, min(127, math.RoundToEven(float64(float32(x*(127/amax)))))))
+}
+
+// fixedScale is the argument of that name: how a static kernel knows its range.
+func fixedScale(amax float32) []byte {
+	words := make([]float32, lanes)
+	if amax != 0 {
+		words[0], words[1] = 127/amax, amax/127
 	}
-	return q, amax / 127
+	return floats(words)
 }
 
 // into puts the rows into a case: as int8 with scales, or as the halves that the kernel quantizes.
 func (in *int8Rows) into(c *Case, quantize bool) {
 	if quantize {
 		c.Tensors["x"] = halves(spread(in.half, in.depth, pitchOf(dtype.F16, in.depth)))
-		return
+	} else {
+		c.Tensors["x"] = int8s(spread(in.q, in.depth, pitchOf(dtype.I8, in.depth)))
 	}
-	c.Tensors["x"] = int8s(spread(in.q, in.depth, pitchOf(dtype.I8, in.depth)))
-	c.Tensors["xScale"] = floats(repeated(in.scale, lanes))
+	switch {
+	case in.static:
+		c.Tensors["fixedScale"] = fixedScale(in.amax)
+	case !quantize:
+		c.Tensors["xScale"] = floats(repeated(in.scale, lanes))
+	}
 }
 
 // int8Linear is a product of int8 rows with int8 weights of one or more experts, scaled as the IR's

@@ -89,7 +89,7 @@ func grouped(s kernels.GroupedSpec, cols, depth int, quantize bool, shapes Shape
 			with := *l
 			rows := int(g.offsets()[s.Experts])
 			with.expert = lazily(rows, g.expert)
-			with.rows(newInt8Rows(random(seed, uint64(1+i)), rows, depth))
+			with.rows(newInt8Rows(random(seed, uint64(1+i)), rows, depth, s.Static))
 			if !yield(groupedCase(g, &with, quantize, output(&with))) {
 				return
 			}

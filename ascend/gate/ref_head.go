@@ -41,7 +41,7 @@ func (h *headWeights) with(rows int, r *rand.Rand) *Case {
 	s := h.spec
 	x := normRows(r, rows, s.Width, s.Eps)
 	of := lazily(rows, func(i int) func(token int) (float64, float64) {
-		n := newNormalised(x[i*s.Width:][:s.Width], h.gain, s.Eps)
+		n := newNormalised(x[i*s.Width:][:s.Width], h.gain, s.Eps, s.Static)
 		if s.Int8 {
 			return h.int8Logits(n)
 		}
@@ -54,7 +54,10 @@ func (h *headWeights) with(rows int, r *rand.Rand) *Case {
 			Pitch: pitchOf(dtype.F32, s.Vocab), ZeroPadding: true, Why: h.why(),
 			Want: func(row, col int) (value, bound float64) { return of(row)(col) }}}}
 	if s.Int8 {
-		c.Fills["weightScale"] = func(to []byte) { copy(to, floats(h.scale)) }
+		c.Tensors["weightScale"] = floats(h.scale)
+	}
+	if s.Static {
+		c.Tensors["fixedScale"] = fixedScale(staticNormRange)
 	}
 	return c
 }

@@ -28,7 +28,7 @@ func linear(s kernels.LinearSpec, shapes Shapes, seed uint64) iter.Seq[*Case] {
 }
 
 func linearCase(s kernels.LinearSpec, l int8Linear, rows int, r *rand.Rand) *Case {
-	l.rows(newInt8Rows(r, rows, s.K))
+	l.rows(newInt8Rows(r, rows, s.K, s.Static))
 	c := &Case{Name: fmt.Sprintf("%d rows", rows), Params: map[string]int{"rows": rows},
 		Tensors: map[string][]byte{"weightScale": floats(l.scale)},
 		Fills: map[string]func([]byte){

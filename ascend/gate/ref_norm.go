@@ -39,8 +39,11 @@ func normCase(s kernels.NormSpec, rows int, r *rand.Rand) *Case {
 		}
 		c.Want = append(c.Want, equal("sum", dtype.F16, x, s.Width))
 	}
+	if s.Static {
+		c.Tensors["fixedScale"] = fixedScale(staticNormRange)
+	}
 	of := lazily(rows, func(i int) *normalised {
-		return newNormalised(x[i*s.Width:][:s.Width], weight, s.Eps)
+		return newNormalised(x[i*s.Width:][:s.Width], weight, s.Eps, s.Static)
 	})
 	if s.Half {
 		c.Want = append(c.Want, Output{Tensor: "out", Type: dtype.F16, Rows: rows, Cols: s.Width,
@@ -50,7 +53,11 @@ func normCase(s kernels.NormSpec, rows int, r *rand.Rand) *Case {
 			}})
 	}
 	if s.Int8 {
-		c.Want = append(c.Want, int8Outputs(rows, s.Width, of)...)
+		outputs := int8Outputs(rows, s.Width, of)
+		c.Want = append(c.Want, outputs[0])
+		if !s.Static {
+			c.Want = append(c.Want, outputs[1])
+		}
 	}
 	return c
 }
@@ -84,7 +91,8 @@ const rmsError = 12.0 / (1 << 24)
 
 const normWhy = "12 roundings of f32, two to half"
 
-func newNormalised(x, weight []float32, eps float32) *normalised {
+// newNormalised is for a row; static rows are quantized by staticNormRange.
+func newNormalised(x, weight []float32, eps float32, static bool) *normalised {
 	square := 0.0
 	for _, v := range x {
 		square += float64(v) * float64(v)
@@ -99,6 +107,9 @@ func newNormalised(x, weight []float32, eps float32) *normalised {
 		small, large := magnitudes(a, b)
 		amaxLo, amaxHi = max(amaxLo, small), max(amaxHi, large)
 	}
+	if static {
+		amaxLo, amaxHi = staticNormRange, staticNormRange
+	}
 	n.quantize(amaxLo, amaxHi)
 	return n
 }
@@ -109,21 +120,12 @@ func magnitudes(a, b float32) (small, large float32) {
 	return min(a, b), max(a, b)
 }
 
-// quantize finds the interval of each element of the IR's quantize (see quantized), given that of
-// the maximum.
+// quantize finds the interval of each element of the IR's quantize, given that of the magnitude.
 func (n *normalised) quantize(amaxLo, amaxHi float32) {
-	n.qLo, n.qHi = make([]int8, len(n.lo)), make([]int8, len(n.lo))
 	n.scaleLo, n.scaleHi = float64(amaxLo/127), float64(amaxHi/127)
-	if amaxHi == 0 {
-		return
-	}
-	most, least := 127/amaxLo, 127/amaxHi
-	to := func(x, by float32) int8 {
-		return int8(max(-127, min(127, math.RoundToEven(float64(float32(x*by))))))
-	}
 	for i := range n.lo {
-		n.qLo[i] = min(to(n.lo[i], least), to(n.lo[i], most))
-		n.qHi[i] = max(to(n.hi[i], least), to(n.hi[i], most))
+		n.qLo = append(n.qLo, min(quantized(n.lo[i], amaxLo), quantized(n.lo[i], amaxHi)))
+		n.qHi = append(n.qHi, max(quantized(n.hi[i], amaxLo), quantized(n.hi[i], amaxHi)))
 	}
 }
 

@@ -18,8 +18,7 @@ const (
 // String is the word for s.
 func (s Shapes) String() string { return [...]string{Default: "default", All: "all"}[s] }
 
-// reference makes the cases of a spec, one after the other: weights may be large, and a case is
-// garbage once the next one is asked for. The same arguments give the same cases.
+// reference is Cases for one kind.
 type reference func(spec kernels.Spec, shapes Shapes, seed uint64) iter.Seq[*Case]
 
 // of makes a reference of a function for one type of spec.
@@ -39,6 +38,20 @@ var references = map[string]reference{
 	"head":            of(head),
 	"top_scan":        of(topScan),
 	"top_pick":        of(topPick),
+
+	"gate":              of(gate),
+	"route":             of(route),
+	"dispatch":          of(dispatch),
+	"combine":           of(combine),
+	"rotary":            of(rotary),
+	"attention_decode":  of(decode),
+	"attention_prefill": of(prefill),
+}
+
+// Cases makes the cases of a spec, of which a kernel can be made, one after the other. A case may
+// take as much memory as the weights of the kernel. The same arguments give the same cases.
+func Cases(spec kernels.Spec, shapes Shapes, seed uint64) iter.Seq[*Case] {
+	return references[spec.Kind()](spec, shapes, seed)
 }
 
 // counts are numbers of rows to execute a kernel at, below and with most: one, one more than a

@@ -194,7 +194,7 @@ func (r *runner) cases(ctx context.Context, i int, row *Row) error {
 	k := r.kernels[i]
 	bed := &bed{lib: r.built.libs[i]}
 	defer bed.close()
-	for c := range references[k.Spec.Kind()](k.Spec, r.options.Shapes, r.options.Seed) {
+	for c := range Cases(k.Spec, r.options.Shapes, r.options.Seed) {
 		res, err := r.one(ctx, bed, r.of[i], c, uint64(row.Cases))
 		if err != nil {
 			return err
@@ -248,7 +248,7 @@ type bed struct {
 
 func (b *bed) device(ctx context.Context, p *device.Program, c *Case) (*emu.Device, error) {
 	b.close()
-	size, err := memoryOf(p, c)
+	size, err := MemoryOf(p, c)
 	if err != nil {
 		return nil, err
 	}

@@ -8,12 +8,14 @@ type DispatchSpec struct {
 	Width     int // H: a multiple of 32
 	PerToken  int // K
 	MaxTokens int
+	Static    bool // rows have no scales of their own
 }
 
 // Dispatch copies the int8 row and the scale of each slot's token to its sorted row.
 //
-// Arguments: q int8 [T, H] and scale f32 RowScales(T); sources i32 Indices(T·K), as Route gives
-// them; rows int8 [T·K, H] and rowScale f32 RowScales(T·K); tokens = T. Numerics: exact.
+// Arguments: q int8 [T, H] and, unless Static, scale f32 RowScales(T); sources i32 Indices(T·K), as
+// Route gives them; rows int8 [T·K, H] and, unless Static, rowScale f32 RowScales(T·K); tokens = T.
+// Numerics: exact.
 //
 // Work: eight rows, those of a block of sources, are a unit.
 func Dispatch(s DispatchSpec) (*kernel.Kernel, error) {
@@ -24,31 +26,57 @@ func Dispatch(s DispatchSpec) (*kernel.Kernel, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	k := kernel.New(s.Name, "rows[T*K, H], rowScale = q, scale of the token of each sorted row.")
+	k := kernel.New(s.Name, s.doc())
 	tokens := k.Param("tokens", 1, s.MaxTokens)
 	slots := tokens.MulN(s.PerToken)
-	q := k.Input("q", kernel.I8, kernel.Matrix(tokens, s.Width))
-	scale := k.Input("scale", kernel.F32, RowScales(tokens))
+	moves := []*rowMove{{k: k, from: k.Input("q", kernel.I8, kernel.Matrix(tokens, s.Width))}}
+	if !s.Static {
+		moves = append(moves, &rowMove{k: k, from: k.Input("scale", kernel.F32, RowScales(tokens))})
+	}
 	sources := k.Input("sources", kernel.I32, Indices(slots))
-	rows := k.Output("rows", kernel.I8, kernel.Matrix(slots, s.Width))
-	rowScale := k.Output("rowScale", kernel.F32, RowScales(slots))
+	for i, m := range moves {
+		m.declare([]string{"rows", "rowScale"}[i], []string{"row", "one"}[i], slots)
+	}
 	sourceTiles := k.Ring("sourceTile", 2, kernel.VecTile(kernel.I32, 1, lanes))
-	row := k.Ring("row", 4, kernel.VecTile(kernel.I8, 1, s.Width))
-	one := k.Ring("one", 4, kernel.VecTile(kernel.F32, 1, lanes))
 	k.Units("block", slots.CeilDiv(lanes), func(u kernel.Int) {
 		source := sourceTiles.Next()
 		k.Load(source, sources.Rows(u, n(1)))
 		first := k.Let("first", u.MulN(lanes))
 		k.For("i", n(0), slots.Sub(first).MinN(lanes), 1, func(i kernel.Int) {
 			t := k.ReadInt("token", at(source, i), n(0), tokens.SubN(1))
-			x, xs := row.Next(), one.Next()
-			k.Load(x, q.Rows(t, n(1)))
-			k.Load(xs, scale.Rows(t, n(1)))
-			k.Store(rows.Rows(first.Add(i), n(1)), x)
-			k.Store(rowScale.Rows(first.Add(i), n(1)), xs)
+			for _, m := range moves {
+				m.move(t, first.Add(i))
+			}
 		})
 	})
 	return k.Build()
+}
+
+func (s DispatchSpec) doc() string {
+	if s.Static {
+		return "rows[T*K, H] = q of the token of each sorted row."
+	}
+	return "rows[T*K, H], rowScale = q, scale of the token of each sorted row."
+}
+
+// rowMove copies rows of one tensor to another.
+type rowMove struct {
+	k        *kernel.Builder
+	from, to *kernel.Global
+	ring     *kernel.Ring
+}
+
+// declare makes the tensor of so many rows, and what they pass through.
+func (m *rowMove) declare(to, ring string, rows kernel.Int) {
+	cols := m.from.Shape.Cols
+	m.to = m.k.Output(to, m.from.Elem, kernel.Matrix(rows, cols))
+	m.ring = m.k.Ring(ring, 4, kernel.VecTile(m.from.Elem, 1, cols))
+}
+
+func (m *rowMove) move(from, to kernel.Int) {
+	t := m.ring.Next()
+	m.k.Load(t, m.from.Rows(from, n(1)))
+	m.k.Store(m.to.Rows(to, n(1)), t)
 }
 
 // CombineSpec describes the weighted sum of the experts' rows of each token.

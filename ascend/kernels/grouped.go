@@ -9,10 +9,11 @@ import (
 type GroupedSpec struct {
 	Name    string
 	Experts int
-	Hidden  int // a multiple of 32
-	Width   int // of an expert: a multiple of 16
-	MaxRows int // of all experts together
-	Rows    int // of one expert, that the tiling is chosen for; 0 for twice an equal part of MaxRows
+	Hidden  int  // a multiple of 32
+	Width   int  // of an expert: a multiple of 16
+	MaxRows int  // of all experts together
+	Static  bool // the scale of all rows is fixed, an argument
+	Rows    int  // of one expert, that the tiling is chosen for; 0 for twice an equal part of MaxRows
 	Tiling  Tiling
 }
 
@@ -42,8 +43,9 @@ func (s GroupedSpec) ChooseDown(chip *soc.Chip) (Tiling, error) {
 // GroupedGateUp is the first half of the experts (the paper's SwiftGMM, §4.2.3): for each expert
 // its rows times gate and up, then SwiGLU.
 //
-// Arguments: x int8 [R, H] and xScale f32 RowScales(R), rows in the order of experts; offsets i32
-// Indices(E+1): the rows of expert e are offsets[e] to offsets[e+1]-1, and there may be none;
+// Arguments: x int8 [R, H] and xScale f32 RowScales(R), with Static fixedScale f32 FixedScale() of
+// all experts in its place, rows in the order of experts; offsets i32 Indices(E+1): the rows of
+// expert e are offsets[e] to offsets[e+1]-1, and there may be none;
 // weight int8 NZ of [2·W, H] for each expert, rows as GateUpRow says; weightScale f32 [E, 2·W]
 // alike; y half [R, W]; rows = R.
 //
@@ -57,17 +59,18 @@ func GroupedGateUp(s GroupedSpec) (*kernel.Kernel, error) {
 		return nil, err
 	}
 	return s.gateUp().kernel("y[R, W] = half(silu(g) * u), " +
-		"g and u = (f32(x[R, H] * weight[E, 2W, H]) * weightScale) * xScale.")
+		"g and u = (f32(x[R, H] * weight[E, 2W, H]) * weightScale) * " + scaleOf(s.Static) + ".")
 }
 
 // GroupedDown is the second half of the experts: rows of halves are quantized as they are loaded,
 // then multiplied.
 //
-// Arguments: x half [R, W]; offsets i32 Indices(E+1); weight int8 NZ of [H, W] for each expert, W
-// padded to 32 with zeros; weightScale f32 [E, H]; y half [R, H]; rows = R.
+// Arguments: x half [R, W]; with Static fixedScale f32 FixedScale() of all experts; offsets i32
+// Indices(E+1); weight int8 NZ of [H, W] for each expert, W padded to 32 with zeros; weightScale
+// f32 [E, H]; y half [R, H]; rows = R.
 //
-// Numerics: as the IR's quantize by the maximum over the whole row, then y = half(f32(sum) · ws ·
-// xs).
+// Numerics: as the IR's quantize by the maximum over the whole row, with Static as its
+// quantize_static, then y = half(f32(sum) · ws · xs).
 //
 // Work: a unit is 16 columns of one pass; see product.
 func GroupedDown(s GroupedSpec) (*kernel.Kernel, error) {
@@ -75,7 +78,7 @@ func GroupedDown(s GroupedSpec) (*kernel.Kernel, error) {
 		return nil, err
 	}
 	return s.down().kernel("y[R, H] = " +
-		"half((f32(q(x[R, W]) * weight[E, H, W]) * weightScale) * max|x| / 127).")
+		"half((f32(q(x[R, W]) * weight[E, H, W]) * weightScale) * " + amaxOf("x", s.Static) + " / 127).")
 }
 
 func (s GroupedSpec) check() error {
@@ -97,12 +100,12 @@ func (s GroupedSpec) expected() int {
 
 func (s GroupedSpec) gateUp() *quantized {
 	return &quantized{name: s.Name, cols: 2 * s.Width, depth: s.Hidden, maxRows: s.MaxRows,
-		rows: s.expected(), experts: s.Experts, swiglu: true, tiling: s.Tiling}
+		rows: s.expected(), experts: s.Experts, swiglu: true, static: s.Static, tiling: s.Tiling}
 }
 
 func (s GroupedSpec) down() *quantized {
 	return &quantized{name: s.Name, cols: s.Hidden, depth: s.Width, maxRows: s.MaxRows,
-		rows: s.expected(), experts: s.Experts, quantize: true, tiling: s.Tiling}
+		rows: s.expected(), experts: s.Experts, quantize: true, static: s.Static, tiling: s.Tiling}
 }
 
 // groups is the passes of all experts, listed by every core for itself from the offsets.

@@ -13,6 +13,7 @@ type HeadSpec struct {
 	MaxRows int
 	Eps     float32
 	Int8    bool // weights are int8, rows are quantized after the norm
+	Static  bool // of Int8: rows are quantized by a fixed scale, which is an argument
 	Rows    int  // rows that the tiling is chosen for; 0 for MaxRows
 	Tiling  Tiling
 }
@@ -39,12 +40,12 @@ func (s HeadSpec) Choose(chip *soc.Chip) (Tiling, error) {
 // Head is the last norm and the product with the vocabulary.
 //
 // Arguments: x half [L, H]; normWeight half [1, H]; weight half, with Int8 int8, NZ of [B, H] for
-// each of the blocks of HeadBlocks; with Int8 weightScale f32 [blocks, B]; logits f32 [L, V], V
-// padded to 8, the padding zeros; rows = L.
+// each of the blocks of HeadBlocks; with Int8 weightScale f32 [blocks, B], with Static fixedScale
+// f32 FixedScale(); logits f32 [L, V], V padded to 8, the padding zeros; rows = L.
 //
 // Numerics: h as Norm gives it, in half. Weights of half: products exact, sums in f32 in the order
-// of the matrix unit. Int8: h quantized as the IR's quantize, logits = f32(sum) · ws[n] · xs[l],
-// each step rounded to f32.
+// of the matrix unit. Int8: h quantized as the IR's quantize, with Static as its quantize_static,
+// logits = f32(sum) · ws[n] · xs[l], each step rounded to f32.
 //
 // Work: see product; a unit is 16 tokens of the vocabulary, a pass is rows and one block. Every
 // core normalises the rows for itself.
@@ -69,6 +70,7 @@ func (s HeadSpec) check() error {
 	c.between("MaxRows", s.MaxRows, 1, maxTokens)
 	c.between("Rows", s.Rows, 0, s.MaxRows)
 	c.between("Vocab", s.Vocab, 1, (1<<31-1)/max(s.Width*either(s.Int8, 1, 2), 1)-1024)
+	c.want(s.Int8 || !s.Static, "Static", 1, "0 without Int8")
 	c.want(s.Eps >= 0 && s.Eps < 1, "Eps", int(s.Eps), "at least 0 and below 1")
 	return c.err
 }
@@ -100,6 +102,7 @@ type head struct {
 	scales       *channel
 	scale        kernel.Tile // of rows, f32 [rows, 8]
 	rowScale     kernel.Tile // the same over 16 columns
+	fixed        *fixedScale // in place of both
 	outs         *kernel.Ring
 }
 
@@ -130,7 +133,9 @@ func (h *head) tensors(b *kernel.Builder) {
 func (h *head) tiles(b *kernel.Builder) {
 	t := h.tiling
 	h.source = h.newRows(h.x)
-	if h.spec.Int8 {
+	if h.spec.Static {
+		h.fixed = newFixedScale(b, true, true)
+	} else if h.spec.Int8 {
 		h.scale = b.Tile("scaleTile", kernel.VecTile(kernel.F32, t.Rows, lanes))
 		h.rowScale = b.Tile("rowScale", kernel.VecTile(kernel.F32, t.Rows, 16))
 	}
@@ -154,10 +159,13 @@ func (h *head) fetch(p pass) { h.source.fetch(p) }
 // prepare brings normalised rows to L1.
 func (h *head) prepare(p pass) {
 	h.source.each(p, h.toL1)
-	if h.spec.Int8 {
+	if h.rowScaled() {
 		h.spreadScales(h.rowScale.Head(p.rows), h.scale.Head(p.rows))
 	}
 }
+
+// rowScaled reports whether each row has its own scale.
+func (h *head) rowScaled() bool { return h.spec.Int8 && !h.spec.Static }
 
 func (h *head) toL1(at, count kernel.Int, tile kernel.Tile) {
 	row := func(e kernel.Elem) kernel.TileType { return kernel.VecTile(e, 1, h.spec.Width) }
@@ -177,7 +185,10 @@ func (h *head) toL1(at, count kernel.Int, tile kernel.Tile) {
 		}
 		h.Cast(f, out, kernel.Exact)
 		q := rowQuantization{x: f, magnitude: square, half: out, work: work, q: ints.Next(),
-			scale: h.scale.At(to)}
+			fixed: h.fixed}
+		if h.rowScaled() {
+			q.scale = h.scale.At(to)
+		}
 		quantizeRow(h.Builder, q)
 		h.ToMat(h.a.At(to), q.q)
 	})
@@ -189,11 +200,7 @@ func (h *head) finish(s step) {
 	if h.spec.Int8 {
 		h.Note("f32(sum) * weightScale * row's scale")
 		h.Drain(t, s.acc, kernel.DrainSpec{Scale: h.scales.cols(s, n(0), h.tiling.Step)})
-		rowScale := h.rowScale.Head(s.rows)
-		h.each(h.tiling.Step, func(at kernel.Int) {
-			v := t.Span(at, n(16))
-			h.Mul(v, v, rowScale)
-		})
+		h.scaleRows(t, s)
 	} else {
 		h.Drain(t, s.acc, kernel.DrainSpec{})
 	}
@@ -201,4 +208,17 @@ func (h *head) finish(s step) {
 	token := s.expert.MulN(rows).Add(s.col)
 	left := n(h.logits.Shape.Cols).Sub(token).Max(n(0))
 	h.store(h.logits, s, token, h.Let("tokens", s.valid.Min(left)), h.tiling.Step, t)
+}
+
+// scaleRows multiplies by the scale of rows.
+func (h *head) scaleRows(t kernel.Tile, s step) {
+	if h.fixed != nil {
+		h.Muls(t, t, h.fixed.scale)
+		return
+	}
+	rowScale := h.rowScale.Head(s.rows)
+	h.each(h.tiling.Step, func(at kernel.Int) {
+		v := t.Span(at, n(16))
+		h.Mul(v, v, rowScale)
+	})
 }

@@ -15,6 +15,7 @@ type LinearSpec struct {
 	Bias     bool
 	Quantize bool // rows come as halves and are quantized as they are loaded
 	SwiGLU   bool // columns alternate, 16 of gate and 16 of up (see GateUpRow)
+	Static   bool // the scale of all rows is fixed, an argument
 	Rows     int  // rows that the tiling is chosen for; 0 for MaxRows
 	Tiling   Tiling
 }
@@ -27,16 +28,17 @@ func (s LinearSpec) Choose(chip *soc.Chip) (Tiling, error) {
 	return s.quantized().shape().choose(chip)
 }
 
-// Linear is a linear layer on int8 rows with a scale a row.
+// Linear is a linear layer on int8 rows with a scale a row, or one for all.
 //
-// Arguments: x int8 [T, K] and xScale f32 RowScales(T), or with Quantize x half [T, K]; weight int8
+// Arguments: x int8 [T, K] and xScale f32 RowScales(T), or with Quantize x half [T, K]; with Static
+// fixedScale f32 FixedScale() in place of xScale, and with Quantize too; weight int8
 // NZ of [N, K], K padded to 32 with zeros; weightScale f32 [1, N]; with Bias bias f32 [1, N];
 // y half [T, N], with SwiGLU half [T, N/2]; rows = T.
 //
 // Numerics: the integer sums are exact. v = f32(sum) · ws[n] · xs[t] + bias[n] in f32, each step
 // rounded, in the order of the IR's qlinear; y = half(v). With SwiGLU y = half(f32(g / (1 +
 // exp(-g))) · u) in f32, nothing rounded to half before. With Quantize xs and the int8 rows are
-// those of the IR's quantize.
+// those of the IR's quantize, with Static of its quantize_static.
 //
 // Work: see product; a unit is 16 columns, 32 with SwiGLU. Rows reach L1 through UB.
 func Linear(s LinearSpec) (*kernel.Kernel, error) {
@@ -72,7 +74,8 @@ func either(yes bool, a, b int) int {
 
 func (s LinearSpec) doc() string {
 	var b strings.Builder
-	b.WriteString("y[T, N] = half((f32(x[T, K] * weight[N, K]) * weightScale) * xScale")
+	b.WriteString("y[T, N] = half((f32(x[T, K] * weight[N, K]) * weightScale) * " +
+		scaleOf(s.Static))
 	if s.Bias {
 		b.WriteString(" + bias")
 	}
@@ -92,5 +95,5 @@ func (s LinearSpec) quantized() *quantized {
 		rows = s.MaxRows
 	}
 	return &quantized{name: s.Name, cols: s.N, depth: s.K, maxRows: s.MaxRows, rows: rows,
-		bias: s.Bias, quantize: s.Quantize, swiglu: s.SwiGLU, tiling: s.Tiling}
+		bias: s.Bias, quantize: s.Quantize, swiglu: s.SwiGLU, static: s.Static, tiling: s.Tiling}
 }

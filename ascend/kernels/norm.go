@@ -15,18 +15,21 @@ type NormSpec struct {
 	Add     bool // normalise x + y, and store the sum
 	Half    bool // store the normalised row
 	Int8    bool // store the normalised row quantized, with its scale
+	Static  bool // of Int8: by a fixed scale, which is an argument
 }
 
 // Norm is RMSNorm of rows [T, H] of halves, with the addition before it and the quantization after
 // it that the spec asks for (Pangu Pro MoE checkpoints: cast back to the activations' type, then
 // times the weight).
 //
-// Arguments: x half [T, H], with Add y half [T, H]; weight half [1, H], unless Add is all; with Add sum half [T, H];
-// with Half out half [T, H]; with Int8 q int8 [T, H] and scale f32 RowScales(T); rows = T.
+// Arguments: x half [T, H], with Add y half [T, H]; weight half [1, H], unless Add is all; with Add
+// sum half [T, H]; with Half out half [T, H]; with Int8 q int8 [T, H] and scale f32 RowScales(T),
+// with Static fixedScale f32 FixedScale() in place of scale, and read; rows = T.
 //
 // Numerics: s = half(x + y); r = 1 / √(Σ s² · f32(1/H) + eps) in f32, the sum as a tree; h =
 // half(half(s · r) · weight). Quantization as in the IR's op of that name, of h: amax = max |h|,
-// q = rne(f32(h · f32(127/amax))), scale = f32(amax/127), and zeros where amax is 0.
+// q = rne(f32(h · f32(127/amax))), scale = f32(amax/127), and zeros where amax is 0. Static: the
+// IR's quantize_static, the same with amax fixed, and beyond it ±127.
 //
 // Work: a row is a unit; rows go through rings of two, so that loads and stores run beside the
 // arithmetic.
@@ -49,6 +52,7 @@ func (s NormSpec) check() error {
 	}
 	c.multiple("Width", s.Width, 16)
 	c.want(s.Eps >= 0 && s.Eps < 1, "Eps", int(s.Eps), "at least 0 and below 1")
+	c.want(s.Int8 || !s.Static, "Static", 1, "0 without Int8")
 	c.want(s.Add || s.normalises(), "results", 0, "Half, Int8 or both, or Add alone")
 	return c.err
 }
@@ -65,7 +69,7 @@ func (s NormSpec) doc() string {
 	}
 	b.WriteString("h = " + from + " / rms(" + from + ") * weight, rows of half")
 	if s.Int8 {
-		b.WriteString("; q = h * 127 / max|h| in int8")
+		b.WriteString("; q = h * 127 / " + amaxOf("h", s.Static) + " in int8")
 	}
 	return b.String() + "."
 }
@@ -80,6 +84,7 @@ type norm struct {
 	x, y, weight, sum, out, q, qs   *kernel.Global
 	xs, ys, outs, qTiles, scaleRing *kernel.Ring
 	weightTile                      kernel.Tile
+	fixed                           *fixedScale
 }
 
 func (k *norm) tensors() {
@@ -100,6 +105,8 @@ func (k *norm) tensors() {
 	}
 	if k.spec.Int8 {
 		k.q = k.Output("q", kernel.I8, shape)
+	}
+	if k.spec.Int8 && !k.spec.Static {
 		k.qs = k.Output("scale", kernel.F32, RowScales(k.rows))
 	}
 }
@@ -117,6 +124,10 @@ func (k *norm) tiles() {
 	}
 	if k.spec.Int8 {
 		k.qTiles = k.Ring("qTile", 2, kernel.VecTile(kernel.I8, 1, k.spec.Width))
+	}
+	if k.spec.Static {
+		k.fixed = newFixedScale(k.Builder, true, false)
+	} else if k.spec.Int8 {
 		k.scaleRing = k.Ring("scaleTile", 2, kernel.VecTile(kernel.F32, 1, lanes))
 	}
 }
@@ -169,14 +180,18 @@ func (k *norm) normalise(out, x, f, square, work kernel.Tile) {
 	k.Mul(out, out, k.weightTile)
 }
 
-// quantize stores out as int8 with its scale.
+// quantize stores out as int8, with its scale unless that is fixed.
 func (k *norm) quantize(u kernel.Int, out, f, square, work kernel.Tile) {
-	k.Note("q = rne(out * 127 / max|out|), scale = max|out| / 127")
+	k.Note("q = rne(out * 127 / " + amaxOf("out", k.spec.Static) + ")")
 	k.Cast(f, out, kernel.Exact)
-	q, scale := k.qTiles.Next(), k.scaleRing.Next()
-	half := k.Tile("narrow", kernel.VecTile(kernel.F16, 1, k.spec.Width))
-	quantizeRow(k.Builder, rowQuantization{
-		x: f, magnitude: square, half: half, work: work, q: q, scale: scale})
-	k.Store(k.q.Rows(u, n(1)), q)
-	k.Store(k.qs.Rows(u, n(1)), scale)
+	r := rowQuantization{x: f, magnitude: square, work: work, q: k.qTiles.Next(), fixed: k.fixed,
+		half: k.Tile("narrow", kernel.VecTile(kernel.F16, 1, k.spec.Width))}
+	if k.fixed == nil {
+		r.scale = k.scaleRing.Next()
+	}
+	quantizeRow(k.Builder, r)
+	k.Store(k.q.Rows(u, n(1)), r.q)
+	if k.fixed == nil {
+		k.Store(k.qs.Rows(u, n(1)), r.scale)
+	}
 }

@@ -9,6 +9,7 @@ type quantized struct {
 	cols, depth            int
 	maxRows, rows, experts int
 	bias, quantize, swiglu bool
+	static                 bool // the scale of all rows is fixed
 	tiling                 Tiling
 	count                  kernel.Int // rows of x
 	x, xs, w, out          *kernel.Global
@@ -16,6 +17,7 @@ type quantized struct {
 	source                 *rowSource
 	scale                  kernel.Tile // of rows, f32 [rows, 8]
 	rowScale               kernel.Tile // the same over 16 columns
+	fixed                  *fixedScale // in place of both
 	wide                   kernel.Tile
 	outs                   *kernel.Ring
 	groups                 *groups
@@ -58,6 +60,8 @@ func (q *quantized) tensors(b *kernel.Builder) {
 		q.x = b.Input("x", kernel.F16, rows)
 	} else {
 		q.x = b.Input("x", kernel.I8, rows)
+	}
+	if !q.quantize && !q.static {
 		q.xs = b.Input("xScale", kernel.F32, RowScales(q.count))
 	}
 	if q.experts > 0 {
@@ -83,8 +87,12 @@ func (q *quantized) tensors(b *kernel.Builder) {
 func (q *quantized) tiles(b *kernel.Builder) {
 	t := q.tiling
 	q.source = q.newRows(q.x)
-	q.scale = b.Tile("scaleTile", kernel.VecTile(kernel.F32, t.Rows, lanes))
-	q.rowScale = b.Tile("rowScale", kernel.VecTile(kernel.F32, t.Rows, 16))
+	if q.static {
+		q.fixed = newFixedScale(b, q.quantize, true)
+	} else {
+		q.scale = b.Tile("scaleTile", kernel.VecTile(kernel.F32, t.Rows, lanes))
+		q.rowScale = b.Tile("rowScale", kernel.VecTile(kernel.F32, t.Rows, 16))
+	}
 	q.wide = b.Tile("wide", kernel.VecTile(kernel.F32, t.Rows, t.Step))
 	q.outs = b.Ring("yTile", 2, kernel.VecTile(kernel.F16, t.Rows, t.Step/either(q.swiglu, 2, 1)))
 	q.passes = q.count.CeilDiv(t.Rows)
@@ -116,7 +124,9 @@ func (q *quantized) fetch(p pass) {
 // prepare brings rows to L1 and the scale of each row to 16 columns.
 func (q *quantized) prepare(p pass) {
 	q.source.each(p, q.toL1)
-	q.spreadScales(q.rowScale.Head(p.rows), q.scale.Head(p.rows))
+	if q.fixed == nil {
+		q.spreadScales(q.rowScale.Head(p.rows), q.scale.Head(p.rows))
+	}
 }
 
 // toL1 brings count rows, fetched to tile, to rows at.. of the pass.
@@ -127,13 +137,15 @@ func (q *quantized) toL1(at, count kernel.Int, tile kernel.Tile) {
 	}
 	padded := q.product.shape.k
 	row := func(e kernel.Elem) kernel.TileType { return kernel.VecTile(e, 1, padded) }
-	work := kernel.VecTile(kernel.F32, 1, kernel.WorkCols(kernel.F32, padded, false))
 	ring := q.Ring("intTile", 2, row(kernel.I8))
 	q.For("line", n(0), count, 1, func(i kernel.Int) {
 		to := at.Add(i)
 		r := rowQuantization{x: q.Tile("floatRow", row(kernel.F32)),
 			magnitude: q.Tile("magnitude", row(kernel.F32)), half: q.Tile("halfRow", row(kernel.F16)),
-			work: q.Tile("maxWork", work), q: ring.Next(), scale: q.scale.At(to)}
+			q: ring.Next(), fixed: q.fixed}
+		if q.fixed == nil {
+			r.work, r.scale = q.Tile("maxWork", workTile(padded, false)), q.scale.At(to)
+		}
 		if padded != q.depth {
 			q.Fill(r.x, kernel.F(0))
 		}
@@ -146,16 +158,9 @@ func (q *quantized) toL1(at, count kernel.Int, tile kernel.Tile) {
 // finish scales an accumulator and stores it.
 func (q *quantized) finish(s step) {
 	f := q.wide.Head(s.rows)
-	q.Note("f32(sum) * weightScale * xScale, rounded to half once")
+	q.Note("f32(sum) * weightScale * " + scaleOf(q.static) + ", rounded to half once")
 	q.Drain(f, s.acc, kernel.DrainSpec{Scale: q.scales.cols(s, n(0), q.tiling.Step)})
-	rowScale := q.rowScale.Head(s.rows)
-	q.each(q.tiling.Step, func(at kernel.Int) {
-		v := f.Span(at, n(16))
-		q.Mul(v, v, rowScale)
-		if q.biases != nil {
-			q.Add(v, v, q.biases.cols(s, at, 16))
-		}
-	})
+	q.scaleRows(f, s)
 	out := q.outs.Next().Head(s.rows)
 	col, valid := s.col, s.valid
 	if q.swiglu {
@@ -164,6 +169,25 @@ func (q *quantized) finish(s step) {
 	}
 	q.Cast(out, f, kernel.Nearest)
 	q.store(q.out, s, col, valid, out.Buf.Type.Cols, out)
+}
+
+// scaleRows multiplies by the scale of rows and adds the bias.
+func (q *quantized) scaleRows(f kernel.Tile, s step) {
+	if q.fixed != nil {
+		q.Muls(f, f, q.fixed.scale)
+		if q.biases == nil {
+			return
+		}
+	}
+	q.each(q.tiling.Step, func(at kernel.Int) {
+		v := f.Span(at, n(16))
+		if q.fixed == nil {
+			q.Mul(v, v, q.rowScale.Head(s.rows))
+		}
+		if q.biases != nil {
+			q.Add(v, v, q.biases.cols(s, at, 16))
+		}
+	})
 }
 
 // activate is silu(g) · u for columns that alternate, 16 of g and 16 of u. At g below -80 silu is

@@ -11,22 +11,23 @@ import (
 // everySpec is a spec of each kind, with every field set that may be.
 func everySpec() []Spec {
 	tiling := Tiling{Parts: 8, Rows: 16, Cols: 32, Step: 32, Staged: true, Cycles: 77}
-	experts := GroupedSpec{Name: "experts", Experts: 4, Hidden: 64, Width: 32, MaxRows: 64, Rows: 9,
-		Tiling: tiling}
+	experts := GroupedSpec{Name: "experts", Experts: 4, Hidden: 64, Width: 32, MaxRows: 64,
+		Static: true, Rows: 9, Tiling: tiling}
 	top := TopSpec{Name: "top", Vocabulary: 99, Count: 8, MaxRows: 3}
 	return []Spec{
 		EmbedSpec{Name: "embed", Width: 48, TableRows: 99, MaxTokens: 64, Step: true},
-		NormSpec{Name: "norm", Width: 64, MaxRows: 9, Eps: 1e-5, Add: true, Half: true, Int8: true},
+		NormSpec{Name: "norm", Width: 64, MaxRows: 9, Eps: 1e-5, Add: true, Half: true, Int8: true,
+			Static: true},
 		LinearSpec{Name: "linear", N: 96, K: 64, MaxRows: 20, Bias: true, Quantize: true, SwiGLU: true,
-			Rows: 5, Tiling: tiling},
+			Static: true, Rows: 5, Tiling: tiling},
 		GroupedGateUpSpec{experts}, GroupedDownSpec{experts},
-		HeadSpec{Name: "head", Vocab: 200, Width: 96, MaxRows: 4, Eps: 1e-6, Int8: true, Rows: 2,
-			Tiling: tiling},
+		HeadSpec{Name: "head", Vocab: 200, Width: 96, MaxRows: 4, Eps: 1e-6, Int8: true, Static: true,
+			Rows: 2, Tiling: tiling},
 		TopScanSpec{top}, TopPickSpec{top},
 		GateSpec{Name: "gate", Width: 64, Experts: 16, Groups: 4, MaxTokens: 8, LocalGroups: 2,
 			Scale: true, VoteKeep: 2},
 		RouteSpec{Name: "route", Experts: 16, PerToken: 4, MaxTokens: 9, Ascending: true},
-		DispatchSpec{Name: "dispatch", Width: 64, PerToken: 4, MaxTokens: 9},
+		DispatchSpec{Name: "dispatch", Width: 64, PerToken: 4, MaxTokens: 9, Static: true},
 		CombineSpec{Name: "combine", Width: 64, PerToken: 4, MaxTokens: 9, Ascending: true, Shared: true},
 		RotarySpec{Name: "rotary", Heads: 4, KVHeads: 2, Dim: 32, MaxTokens: 9, MaxPages: 3},
 		AttentionDecodeSpec{Name: "decode", Heads: 4, KVHeads: 2, Dim: 32, Scale: 0.17677669,
@@ -61,8 +62,8 @@ func TestSpecBytes(t *testing.T) {
 	s := GroupedDownSpec{GroupedSpec{Name: "down", Experts: 4, Hidden: 64, Width: 32, MaxRows: 64,
 		Tiling: Tiling{Parts: 8, Rows: 16, Cols: 32, Step: 32}}}
 	const want = `{"kind":"grouped_down","Name":"down","Experts":4,"Hidden":64,"Width":32,` +
-		`"MaxRows":64,"Rows":0,"Tiling":{"Parts":8,"Rows":16,"Cols":32,"Step":32,"Staged":false,` +
-		`"Cycles":0}}`
+		`"MaxRows":64,"Static":false,"Rows":0,"Tiling":{"Parts":8,"Rows":16,"Cols":32,"Step":32,` +
+		`"Staged":false,"Cycles":0}}`
 	if got := string(MarshalSpec(s)); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -42,19 +42,44 @@ func (b *builder) attend(n *ir.Node) error {
 	tables := b.input("pages", fixed(roundUp(b.limits.Sequences, 16)), perSequence)
 	out := b.halves(h.q * h.dim)
 	b.put(n.Result(), out)
-	prefill := kernels.AttentionPrefillSpec{Name: fmt.Sprintf("attention_prefill_%dq_%dkv_%d", h.q, h.kv, h.dim),
-		Heads: h.q, KVHeads: h.kv, Dim: h.dim, Scale: n.Float("scale"), MaxTokens: b.limits.Tokens,
-		MaxPages: perSequence, PoolPages: pool}
+	prefill := kernels.AttentionPrefillSpec{
+		Name:      fmt.Sprintf("attention_prefill_%dq_%dkv_%d", h.q, h.kv, h.dim),
+		Heads:     h.q,
+		KVHeads:   h.kv,
+		Dim:       h.dim,
+		Scale:     n.Float("scale"),
+		MaxTokens: b.limits.Tokens,
+		MaxPages:  perSequence,
+		PoolPages: pool,
+	}
 	a := args{"q": rotated, "keys": keys, "values": values, "pages": tables, "out": out}
 	l := b.launch(n.Site, prefill, a,
 		scalars{"tokens": word("count"), "start": word("start"), "poolPages": word("pages")})
 	l.each, l.rows, l.tables = "prefill", []string{"q", "out"}, []string{"pages"}
-	decode := kernels.AttentionDecodeSpec{Name: fmt.Sprintf("attention_decode_%dq_%dkv_%d", h.q, h.kv, h.dim),
-		Heads: h.q, KVHeads: h.kv, Dim: h.dim, Scale: n.Float("scale"), MaxSequences: b.limits.Sequences,
-		MaxPages: perSequence, PoolPages: pool, HeadsPerUnit: 1, Parts: 1}
+	decode := kernels.AttentionDecodeSpec{
+		Name:         fmt.Sprintf("attention_decode_%dq_%dkv_%d", h.q, h.kv, h.dim),
+		Heads:        h.q,
+		KVHeads:      h.kv,
+		Dim:          h.dim,
+		Scale:        n.Float("scale"),
+		MaxSequences: b.limits.Sequences,
+		MaxPages:     perSequence,
+		PoolPages:    pool,
+		HeadsPerUnit: 1,
+		Parts:        1,
+	}
 	lengths := b.input("lengths", fixed(roundUp((b.limits.Sequences+7)/8, 16)), blockLanes)
-	a = args{"q": rotated, "keys": keys, "values": values, "pages": tables, "lengths": lengths, "out": out}
-	b.launch(n.Site, decode, a, scalars{"sequences": word("sequences"), "poolPages": word("pages")}).each = "decode"
+	a = args{
+		"q":       rotated,
+		"keys":    keys,
+		"values":  values,
+		"pages":   tables,
+		"lengths": lengths,
+		"out":     out,
+	}
+	l = b.launch(n.Site, decode, a,
+		scalars{"sequences": word("sequences"), "poolPages": word("pages")})
+	l.each = "decode"
 	return nil
 }
 
@@ -73,8 +98,12 @@ func (b *builder) rotate(n *ir.Node, h heads, pool int, a args) *bundlepb.Operan
 // projected is the one buffer that holds queries, keys and values before rotation.
 func (b *builder) projected(n *ir.Node, h heads) (*bundlepb.Operand, error) {
 	refuse := func() (*bundlepb.Operand, error) {
-		return nil, &UnsupportedError{n.Site, n.Op.String(), "queries, keys and values must come from one " +
-			"projection, in this order, the first two rotated: leave FuseQKV and FuseRotary on"}
+		return nil, &UnsupportedError{
+			n.Site,
+			n.Op.String(),
+			"queries, keys and values must come from one " +
+				"projection, in this order, the first two rotated: leave FuseQKV and FuseRotary on",
+		}
 	}
 	if n.Args[1].Def.Op != ir.OpKVWrite || n.Args[2].Def.Op != ir.OpKVWrite || b.rope == nil {
 		return refuse()
@@ -95,7 +124,8 @@ func (b *builder) projected(n *ir.Node, h heads) (*bundlepb.Operand, error) {
 		}
 		s := v.Def
 		end := at + part.heads*h.dim
-		if s.Op != ir.OpSlice || s.Int("axis") != 1 || s.Int("lo") != int64(at) || s.Int("hi") != int64(end) ||
+		if s.Op != ir.OpSlice || s.Int("axis") != 1 || s.Int("lo") != int64(at) ||
+			s.Int("hi") != int64(end) ||
 			i > 0 && s.Args[0] != from {
 			return refuse()
 		}

@@ -43,7 +43,10 @@ func Select(g *ir.Graph, chip *soc.Chip, l Limits) ([]kernels.Spec, error) {
 
 // Plan plans the launches of the kernels, lowered from Specs. Source says where the bundle has the
 // text of a kernel. The manifest has programs, ranks and kernels. A model is planned once.
-func (m *Model) Plan(programs []*device.Program, source func(kernel string) string) (*codegen.Plan, error) {
+func (m *Model) Plan(
+	programs []*device.Program,
+	source func(kernel string) string,
+) (*codegen.Plan, error) {
 	table := map[string]*device.Program{}
 	for _, p := range programs {
 		table[p.Name] = p
@@ -180,8 +183,10 @@ func (b *builder) scratch(step int, g *kernel.Global) *bundlepb.Operand {
 func (b *builder) wantRoom(l *launch, g *kernel.Global, o *bundlepb.Operand) {
 	buf, ok := o.Kind.(*bundlepb.Operand_Buffer)
 	if ok && b.live[buf.Buffer].Size < storage(g) {
-		panic(fmt.Sprintf("BUG: kernel %s: %d bytes for %s, which has %d", l.kernel, b.live[buf.Buffer].Size,
-			g.Name, storage(g)))
+		panic(
+			fmt.Sprintf("BUG: kernel %s: %d bytes for %s, which has %d", l.kernel, b.live[buf.Buffer].Size,
+				g.Name, storage(g)),
+		)
 	}
 }
 

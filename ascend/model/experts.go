@@ -40,13 +40,20 @@ func (b *builder) route(n *ir.Node) error {
 	if err != nil {
 		return err
 	}
-	spec := kernels.RouteSpec{Experts: int(n.Int("experts")), PerToken: width(n, 0), MaxTokens: b.limits.Tokens,
-		Ascending: true}
+	spec := kernels.RouteSpec{
+		Experts:   int(n.Int("experts")),
+		PerToken:  width(n, 0),
+		MaxTokens: b.limits.Tokens,
+		Ascending: true,
+	}
 	spec.Name = fmt.Sprintf("route_%dof%d", spec.PerToken, spec.Experts)
 	perToken := blocksOf(spec.PerToken, bundlepb.Scalar_T)
-	r := routed{order: b.buffer(dtype.I32, perToken, blockLanes), sources: b.buffer(dtype.I32, perToken, blockLanes),
+	r := routed{
+		order:   b.buffer(dtype.I32, perToken, blockLanes),
+		sources: b.buffer(dtype.I32, perToken, blockLanes),
 		offsets: b.buffer(dtype.I32, fixed(roundUp(spec.Experts/blockLanes+1, 16)), blockLanes),
-		places:  b.buffer(dtype.I32, rowsOf(1, bundlepb.Scalar_T), roundUp(spec.PerToken, blockLanes))}
+		places:  b.buffer(dtype.I32, rowsOf(1, bundlepb.Scalar_T), roundUp(spec.PerToken, blockLanes)),
+	}
 	b.routes[n] = r
 	b.launch(n.Site, spec, args{"ids": ids, "order": r.order, "sources": r.sources, "offsets": r.offsets,
 		"places": r.places}, scalars{"tokens": tokens()})
@@ -62,7 +69,8 @@ func (b *builder) routeOf(n *ir.Node, i int) (routed, error) {
 	return r, nil
 }
 
-// dispatch moves rows and scales together: both are permuted in the graph, one kernel does it.
+// dispatch moves rows and, unless one is fixed for all, scales together: both are permuted in the
+// graph, one kernel does it.
 func (b *builder) dispatch(n *ir.Node) error {
 	if len(n.Args[0].Type.Shape) == 1 {
 		return nil
@@ -73,16 +81,23 @@ func (b *builder) dispatch(n *ir.Node) error {
 	}
 	from, ok := b.at[n.Args[0].ID]
 	if !ok || !from.int8 {
-		return &UnsupportedError{n.Site, n.Op.String(), "only rows in int8 are dispatched: choose a scheme for the experts"}
+		return &UnsupportedError{
+			n.Site,
+			n.Op.String(),
+			"only rows in int8 are dispatched: choose a scheme for the experts",
+		}
 	}
 	slots, tokenDim := n.Args[1].Type.Shape[0], n.Args[0].Type.Shape[0]
 	spec := kernels.DispatchSpec{Width: width(n, 0), PerToken: int(slots.Coef / tokenDim.Coef),
-		MaxTokens: b.limits.Tokens}
-	spec.Name = fmt.Sprintf("dispatch_%d_%d", spec.PerToken, spec.Width)
-	to := b.int8Rows(spec.PerToken, spec.Width)
+		MaxTokens: b.limits.Tokens, Static: from.fixed != nil}
+	spec.Name = fmt.Sprintf("dispatch_%d_%d%s", spec.PerToken, spec.Width, affix(spec.Static, "_static"))
+	to := b.int8Rows(spec.PerToken, spec.Width, from.fixed)
 	b.at[n.Result().ID] = to
-	b.launch(n.Site, spec, args{"q": from.rows, "scale": from.scale, "sources": r.sources, "rows": to.rows,
-		"rowScale": to.scale}, scalars{"tokens": tokens()})
+	a := args{"q": from.rows, "sources": r.sources, "rows": to.rows}
+	if !spec.Static {
+		a["scale"], a["rowScale"] = from.scale, to.scale
+	}
+	b.launch(n.Site, spec, a, scalars{"tokens": tokens()})
 	return nil
 }
 
@@ -104,13 +119,19 @@ func (b *builder) grouped(n *ir.Node) error {
 	}
 	rows, k := int(w[1].Coef), int(w[2].Coef)
 	perToken := int(n.Args[0].Type.Shape[0].Coef)
-	spec := kernels.GroupedSpec{Experts: int(w[0].Coef), MaxRows: perToken * b.limits.Tokens}
+	spec := kernels.GroupedSpec{Experts: int(w[0].Coef), MaxRows: perToken * b.limits.Tokens,
+		Static: from.fixed != nil}
 	gateUp := b.readBy(n.Result(), ir.OpSwiGLU)
 	if gateUp != from.int8 {
-		return &UnsupportedError{n.Site, n.Op.String(), "gate and up read int8 rows, down rows of halves: leave FuseGateUp " +
-			"and FuseSwiGLU on"}
+		return &UnsupportedError{
+			n.Site,
+			n.Op.String(),
+			"gate and up read int8 rows, down rows of halves: leave FuseGateUp " +
+				"and FuseSwiGLU on",
+		}
 	}
 	a := args{"x": from.rows, "offsets": r.offsets}
+	from.scales(a, "xScale")
 	a["weight"], a["weightScale"] = b.nzInt8s(n.Site, n.Args[3], n.Args[4], gateUp)
 	s := scalars{"rows": of(int64(perToken), bundlepb.Scalar_T)}
 	y := func(cols int) *bundlepb.Operand {
@@ -118,15 +139,17 @@ func (b *builder) grouped(n *ir.Node) error {
 	}
 	if gateUp {
 		spec.Hidden, spec.Width = k, rows/2
-		spec.Name = fmt.Sprintf("experts_%d_gate_up_%dx%d", spec.Experts, spec.Width, spec.Hidden)
+		spec.Name = fmt.Sprintf("experts_%d_gate_up_%dx%d%s", spec.Experts, spec.Width, spec.Hidden,
+			affix(spec.Static, "_static"))
 		if spec.Tiling, err = spec.ChooseGateUp(b.chip); err != nil {
 			return err
 		}
-		a["xScale"], a["y"] = from.scale, y(spec.Width)
+		a["y"] = y(spec.Width)
 		b.launch(n.Site, kernels.GroupedGateUpSpec{GroupedSpec: spec}, a, s)
 	} else {
 		spec.Hidden, spec.Width = rows, k
-		spec.Name = fmt.Sprintf("experts_%d_down_%dx%d", spec.Experts, spec.Hidden, spec.Width)
+		spec.Name = fmt.Sprintf("experts_%d_down_%dx%d%s", spec.Experts, spec.Hidden, spec.Width,
+			affix(spec.Static, "_static"))
 		if spec.Tiling, err = spec.ChooseDown(b.chip); err != nil {
 			return err
 		}
@@ -159,8 +182,13 @@ func (b *builder) combined(n, sum *ir.Node, i int) error {
 	if err != nil {
 		return err
 	}
-	spec := kernels.CombineSpec{Width: width(n, 0), PerToken: width(n, 2), MaxTokens: b.limits.Tokens, Ascending: true,
-		Shared: sum != nil}
+	spec := kernels.CombineSpec{
+		Width:     width(n, 0),
+		PerToken:  width(n, 2),
+		MaxTokens: b.limits.Tokens,
+		Ascending: true,
+		Shared:    sum != nil,
+	}
 	spec.Name = fmt.Sprintf("combine_%d_%d%s", spec.PerToken, spec.Width, affix(spec.Shared, "_shared"))
 	a := args{"rows": rows, "places": r.places, "weights": gateWeights, "out": b.halves(spec.Width)}
 	b.put(n.Result(), a["out"])

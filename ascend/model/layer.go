@@ -2,8 +2,8 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
-	"moge/ascend/kernel"
 	"moge/ascend/kernels"
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
@@ -23,7 +23,12 @@ func (b *builder) embed(n *ir.Node) error {
 }
 
 func (b *builder) takeRows(n *ir.Node) error {
-	spec := kernels.EmbedSpec{Width: width(n, 0), TableRows: b.limits.Tokens, MaxTokens: b.limits.Rows, Step: true}
+	spec := kernels.EmbedSpec{
+		Width:     width(n, 0),
+		TableRows: b.limits.Tokens,
+		MaxTokens: b.limits.Rows,
+		Step:      true,
+	}
 	spec.Name = fmt.Sprintf("take_rows_%d", spec.Width)
 	table, err := b.rows(n, 0)
 	if err != nil {
@@ -41,20 +46,18 @@ func (b *builder) takeRows(n *ir.Node) error {
 // The norm before the head is the head's.
 func (b *builder) norm(n *ir.Node) error {
 	y := n.Results[len(n.Results)-1]
-	if b.readBy(y, ir.OpLinear) {
+	if b.headed(y) {
 		return nil
 	}
 	spec := kernels.NormSpec{Width: width(n, 0), MaxRows: b.limits.Tokens, Eps: n.Float("eps"),
 		Add: n.Op == ir.OpAddRMSNorm}
-	for _, user := range b.users[y.ID] {
-		if user.Op == ir.OpQuantize {
-			spec.Int8 = true
-		} else {
-			spec.Half = true
-		}
+	quantize := b.quantization(y)
+	if spec.Int8 = quantize != nil; spec.Int8 {
+		spec.Static = quantize.Op == ir.OpQuantizeStatic
 	}
+	spec.Half = slices.ContainsFunc(b.users[y.ID], func(n *ir.Node) bool { return n != quantize })
 	spec.Name = suffixed(affix(spec.Add, "add_")+fmt.Sprintf("norm_%d", spec.Width),
-		affix(spec.Half, "_half"), affix(spec.Int8, "_int8"))
+		affix(spec.Half, "_half"), affix(spec.Int8, "_int8"), affix(spec.Static, "_static"))
 	x, err := b.rows(n, 0)
 	if err != nil {
 		return err
@@ -72,22 +75,36 @@ func (b *builder) norm(n *ir.Node) error {
 		b.put(y, a["out"])
 	}
 	if spec.Int8 {
-		p := b.int8Rows(1, spec.Width)
-		a["q"], a["scale"] = p.rows, p.scale
-		for _, user := range b.users[y.ID] {
-			if user.Op == ir.OpQuantize {
-				b.at[user.Results[0].ID] = p
-			}
-		}
+		p := b.int8Rows(1, spec.Width, b.fixedScale(quantize))
+		a["q"] = p.rows
+		p.scales(a, "scale")
+		b.at[quantize.Results[0].ID] = p
 	}
 	b.launch(n.Site, spec, a, scalars{"rows": tokens()})
 	return nil
 }
 
-// int8Rows is per rows of int8 for each token, with a scale each.
-func (b *builder) int8Rows(per, cols int) place {
-	return place{int8: true, rows: b.buffer(dtype.I8, rowsOf(per, bundlepb.Scalar_T), cols),
-		scale: b.buffer(dtype.F32, rowsOf(per, bundlepb.Scalar_T), blockLanes)}
+// quantization is the op whose int8 rows of v are stored, nil if none quantizes v. Of two ops, one by
+// each row's range and one by a fixed range, it is that for the experts, whose rows are dispatched in
+// int8; who reads the other quantizes rows of halves.
+func (b *builder) quantization(v *ir.Value) *ir.Node {
+	var found *ir.Node
+	for _, n := range b.users[v.ID] {
+		quantizes := n.Op == ir.OpQuantize || n.Op == ir.OpQuantizeStatic
+		if quantizes && (found == nil || b.readBy(n.Results[0], ir.OpPermute)) {
+			found = n
+		}
+	}
+	return found
+}
+
+// int8Rows is per rows of int8 for each token, with a scale each unless there is a fixed one.
+func (b *builder) int8Rows(per, cols int, fixed *bundlepb.Operand) place {
+	p := place{int8: true, fixed: fixed, rows: b.buffer(dtype.I8, rowsOf(per, bundlepb.Scalar_T), cols)}
+	if fixed == nil {
+		p.scale = b.buffer(dtype.F32, rowsOf(per, bundlepb.Scalar_T), blockLanes)
+	}
+	return p
 }
 
 // affix is the part of a name that stands for an option.
@@ -107,6 +124,9 @@ func suffixed(name string, parts ...string) string {
 
 // linear: rows come in int8 from a norm, in half from anything else.
 func (b *builder) linear(n *ir.Node) error {
+	if n.Site == headSite {
+		return b.head(n)
+	}
 	w := n.Args[2].Type.Shape
 	from, ok := b.at[n.Args[0].ID]
 	if !ok {
@@ -114,17 +134,16 @@ func (b *builder) linear(n *ir.Node) error {
 		return err
 	}
 	spec := kernels.LinearSpec{N: int(w[0].Coef), K: int(w[1].Coef), MaxRows: b.limits.Tokens,
-		Bias: len(n.Args) == 5, Quantize: !from.int8, SwiGLU: b.readBy(n.Result(), ir.OpSwiGLU)}
+		Bias: len(n.Args) == 5, Quantize: !from.int8, SwiGLU: b.readBy(n.Result(), ir.OpSwiGLU),
+		Static: from.fixed != nil}
 	spec.Name = suffixed(fmt.Sprintf("linear_%dx%d", spec.N, spec.K), affix(spec.Bias, "_bias"),
-		affix(spec.Quantize, "_quantize"), affix(spec.SwiGLU, "_swiglu"))
+		affix(spec.Quantize, "_quantize"), affix(spec.SwiGLU, "_swiglu"), affix(spec.Static, "_static"))
 	var err error
 	if spec.Tiling, err = spec.Choose(b.chip); err != nil {
 		return err
 	}
 	a := args{"x": from.rows}
-	if from.int8 {
-		a["xScale"] = from.scale
-	}
+	from.scales(a, "xScale")
 	a["weight"], a["weightScale"] = b.nzInt8s(n.Site, n.Args[2], n.Args[3], spec.SwiGLU)
 	if spec.Bias {
 		a["bias"] = b.vector(n.Site+".bias", n.Args[4], dtype.F32)
@@ -159,61 +178,5 @@ func (b *builder) add(n *ir.Node) error {
 	sum := b.halves(spec.Width)
 	b.put(n.Result(), sum)
 	b.launch(n.Site, spec, args{"x": x, "y": y, "sum": sum}, scalars{"rows": tokens()})
-	return nil
-}
-
-// head is the last norm and the product with the vocabulary, and what sampling needs of the logits.
-func (b *builder) head(n *ir.Node) error {
-	norm := n.Args[0].Def
-	if norm.Op != ir.OpRMSNorm || n.Site != "lm_head" {
-		return &UnsupportedError{n.Site, n.Op.String(),
-			"float linears have a kernel as the head alone: choose a scheme for it"}
-	}
-	w := n.Args[1].Type.Shape
-	spec := kernels.HeadSpec{Vocab: int(w[0].Coef), Width: int(w[1].Coef), MaxRows: b.limits.Rows,
-		Eps: norm.Float("eps")}
-	spec.Name = fmt.Sprintf("head_%dx%d", spec.Vocab, spec.Width)
-	var err error
-	if spec.Tiling, err = spec.Choose(b.chip); err != nil {
-		return err
-	}
-	x, err := b.rows(norm, 0)
-	if err != nil {
-		return err
-	}
-	blocks, rows := kernels.HeadBlocks(spec.Vocab)
-	logits := b.logits(dtype.F32, (spec.Vocab+blockLanes-1)/blockLanes*blockLanes)
-	b.put(n.Result(), logits)
-	b.launch(n.Site, spec, args{"x": x, "normWeight": b.vector(norm.Site+".weight", norm.Args[1], dtype.F16),
-		"weight": b.nzHalves(n.Site+".weight", n.Args[1], blocks, rows), "logits": logits},
-		scalars{"rows": logitsRows()})
-	return b.top(n, spec.Vocab, logits)
-}
-
-// logits is a buffer with a row for each row of logits.
-func (b *builder) logits(d dtype.Type, cols int) *bundlepb.Operand {
-	return b.buffer(d, rowsOf(1, bundlepb.Scalar_L), cols)
-}
-
-// topCount is how many of the greatest logits leave the card.
-const topCount = 64
-
-// top finds maximum, sum of exponentials and the greatest logits.
-func (b *builder) top(n *ir.Node, vocab int, logits *bundlepb.Operand) error {
-	if vocab < topCount {
-		return nil
-	}
-	spec := kernels.TopSpec{Name: fmt.Sprintf("top_scan_%d", vocab), Vocabulary: vocab, Count: topCount,
-		MaxRows: b.limits.Rows}
-	maxima, parts := b.logits(dtype.F32, spec.Maxima(kernel.N(1)).Cols), b.logits(dtype.F32, spec.Parts(kernel.N(1)).Cols)
-	b.launch(n.Site, kernels.TopScanSpec{TopSpec: spec},
-		args{"logits": logits, "maxima": maxima, "parts": parts}, scalars{"rows": logitsRows()})
-	spec.Name = fmt.Sprintf("top_pick_%dof%d", topCount, vocab)
-	stats, values, ids := b.logits(dtype.F32, blockLanes), b.logits(dtype.F32, topCount), b.logits(dtype.I32, topCount)
-	b.launch(n.Site, kernels.TopPickSpec{TopSpec: spec}, args{"logits": logits, "maxima": maxima, "parts": parts,
-		"stats": stats, "values": values, "ids": ids}, scalars{"rows": logitsRows()})
-	b.output("top.stats", stats)
-	b.output("top.values", values)
-	b.output("top.ids", ids)
 	return nil
 }

@@ -71,15 +71,30 @@ func (b *builder) nzHalves(name string, v *ir.Value, blocks, rows int) *bundlepb
 // nzInt8s is an int8 weight [N, K], or [E, N, K], in NZ, and its scales. With pairs its rows are
 // those of gate, then those of up, and are stored alternating, see kernels.GateUpRow.
 func (b *builder) nzInt8s(site string, q, s *ir.Value, pairs bool) (weight, scale *bundlepb.Operand) {
+	dims := q.Type.Shape.Ints()
+	k, rows := dims[len(dims)-1], dims[len(dims)-2]
+	matrices := weights.Elements(q) / k / rows
+	return b.int8Sections(site, dims, fractal{values: []*ir.Value{q, s}, matrices: matrices, rows: rows,
+		k: k, real: matrices * rows, width: kernel.Block, pairs: pairs})
+}
+
+// nzInt8Blocks is an int8 weight [N, K] in NZ, in blocks of so many rows, the last one padded, and its
+// scales.
+func (b *builder) nzInt8Blocks(site string, q, s *ir.Value, blocks, rows int) (
+	weight, scale *bundlepb.Operand) {
+	k := weights.RowLength(q)
+	dims := []int64{int64(blocks), int64(rows), k}
+	return b.int8Sections(site, dims, fractal{values: []*ir.Value{q, s}, matrices: dims[0], rows: dims[1],
+		k: k, real: weights.Elements(q) / k, width: kernel.Block})
+}
+
+// int8Sections makes the sections of a weight of the given dimensions and of its scales.
+func (b *builder) int8Sections(site string, dims []int64, n fractal) (weight, scale *bundlepb.Operand) {
+	q, s := n.values[0], n.values[1]
 	weight = b.once(q, layoutNZInt8, dtype.I8, func() int {
-		dims := q.Type.Shape.Ints()
-		k, rows := dims[len(dims)-1], dims[len(dims)-2]
-		matrices := weights.Elements(q) / k / rows
 		i := b.addSection(site+".weight", layoutNZInt8, dtype.I8, dims...)
 		b.addSection(site+".weight_scale", layoutRow, dtype.F32, dims[:len(dims)-1]...)
-		n := fractal{values: []*ir.Value{q, s}, matrices: matrices, rows: rows, k: k, real: matrices * rows,
-			width: kernel.Block, pairs: pairs}
-		w := n.work(int8Fractals{n, q, s}, 6*k*kernel.FractalRows, i)
+		w := n.work(int8Fractals{n, q, s}, 6*n.k*kernel.FractalRows, i)
 		scales := w.Extents
 		w.Extents = func(lo, hi int64) []codegen.Extent {
 			return append(scales(lo, hi), codegen.Extent{Section: i + 1,
@@ -178,11 +193,25 @@ func (h halfFractals) Eval(src weights.Source, lo, hi int64, out [][]byte) error
 		if count == 0 {
 			continue
 		}
-		if err := weights.Read(src, h.v, row*h.k, count*h.k, raw[:count*h.k*2]); err != nil {
+		if err := h.read(src, row*h.k, raw[:count*h.k*2]); err != nil {
 			return err
 		}
 		h.place(out, i-lo, raw, count, 2)
 	}
+	return nil
+}
+
+// read gives elements from off as halves, whatever float type the constant has.
+func (h halfFractals) read(src weights.Source, off int64, out []byte) error {
+	count := int64(len(out)) / 2
+	if h.v.Type.DType == dtype.F16 {
+		return weights.Read(src, h.v, off, count, out)
+	}
+	values := make([]float32, count)
+	if err := weights.Floats(src, h.v, off, values); err != nil {
+		return err
+	}
+	dtype.Encode(dtype.F16, out, values)
 	return nil
 }
 
@@ -202,6 +231,9 @@ func (w int8Fractals) Eval(src weights.Source, lo, hi int64, out [][]byte) error
 	raw := make([]byte, len(q))
 	for i := lo; i < hi; i++ {
 		row, count := w.source(i)
+		if count == 0 {
+			continue
+		}
 		if err := weights.Quantize(src, w.q, w.s, row, q[:count*w.k], scales[:count]); err != nil {
 			return err
 		}

@@ -133,6 +133,46 @@ func TestHalvesInNZ(t *testing.T) {
 	}
 }
 
+// A vocabulary's weights in int8, in blocks of which the last is padded, or nothing but padding.
+func TestInt8BlocksInNZ(t *testing.T) {
+	for _, c := range []struct{ rows, blocks, block, k int }{
+		{16, 1, 16, 32}, {50, 1, 64, 32}, {100, 2, 64, 48}, {130, 3, 48, 96}, {16, 2, 16, 32},
+	} {
+		for _, step := range []int64{1, 1 << 20} {
+			src, g := memory{}, ir.NewBuilder("w")
+			w := src.weight(g, "w", int64(c.rows), int64(c.k))
+			quantized := g.Add(ir.OpQuantizeWeight, "w", []*ir.Value{w})
+			q, s := constant(t, quantized[0], src), constant(t, quantized[1], src)
+			b := newBuilder(g.Graph, nil, Limits{})
+			b.nzInt8Blocks("w", quantized[0], quantized[1], c.blocks, c.block)
+			var want []byte
+			for m := range c.blocks {
+				want = append(want, nz(c.block, c.k, 32, func(r, col int) byte {
+					if row := m*c.block + r; row < c.rows {
+						return byte(q.I8[row*c.k+col])
+					}
+					return 0
+				})...)
+			}
+			scales := make([]byte, 4*c.blocks*c.block)
+			dtype.Encode(dtype.F32, scales[:4*c.rows], s.F32)
+			got := filled(t, b, src, step)
+			if !bytes.Equal(got[0], want) || !bytes.Equal(got[1], scales) {
+				t.Errorf("%+v, %d items a unit: a section differs", c, step)
+			}
+		}
+	}
+}
+
+func constant(t *testing.T, v *ir.Value, src memory) *tensor.Tensor {
+	t.Helper()
+	out, err := interp.Constant(v, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func TestInt8InNZ(t *testing.T) {
 	for _, c := range []struct {
 		experts, rows, k int
@@ -143,14 +183,7 @@ func TestInt8InNZ(t *testing.T) {
 			w := src.weight(g, "w", int64(c.experts), int64(c.rows), int64(c.k))
 			quantized := g.Add(ir.OpQuantizeWeight, "w", []*ir.Value{w})
 			q, s := quantized[0], quantized[1]
-			values, err := interp.Constant(q, src)
-			if err != nil {
-				t.Fatal(err)
-			}
-			scales, err := interp.Constant(s, src)
-			if err != nil {
-				t.Fatal(err)
-			}
+			values, scales := constant(t, q, src), constant(t, s, src)
 			b := newBuilder(g.Graph, nil, Limits{})
 			b.nzInt8s("w", q, s, c.pairs)
 			var want []int8

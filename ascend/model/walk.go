@@ -29,9 +29,20 @@ func (e *UnsupportedError) Error() string {
 }
 
 // place is where a value lies: its buffer, and for int8 rows with a scale each the buffer of these.
+// For rows with one scale for all, in int8 or to be quantized by who reads them, fixed is its section.
 type place struct {
-	rows, scale *bundlepb.Operand
-	int8        bool
+	rows, scale, fixed *bundlepb.Operand
+	int8               bool
+}
+
+// scales adds the scales of rows to the arguments of a kernel that reads them.
+func (p place) scales(a args, rowScale string) {
+	switch {
+	case p.fixed != nil:
+		a["fixedScale"] = p.fixed
+	case p.int8:
+		a[rowScale] = p.scale
+	}
 }
 
 // routed is what the route kernel makes of expert ids.
@@ -82,7 +93,11 @@ func (b *builder) walk() error {
 	for _, o := range b.graph.Outputs {
 		p, ok := b.at[o.Value.ID]
 		if !ok {
-			return &UnsupportedError{o.Value.Def.Site, o.Value.Def.Op.String(), "output " + o.Name + " has no buffer"}
+			return &UnsupportedError{
+				o.Value.Def.Site,
+				o.Value.Def.Op.String(),
+				"output " + o.Name + " has no buffer",
+			}
 		}
 		b.output(o.Name, p.rows)
 	}
@@ -99,6 +114,7 @@ var choosers = map[ir.Op]chooser{
 	ir.OpMoEGate: (*builder).gate, ir.OpQGroupedLinear: (*builder).grouped,
 	ir.OpRoute: (*builder).route, ir.OpPermute: (*builder).dispatch, ir.OpCombine: (*builder).combine,
 	ir.OpAdd: (*builder).add, ir.OpTakeRows: (*builder).takeRows, ir.OpLinear: (*builder).head,
+	ir.OpQuantizeStatic: (*builder).quantizeStatic,
 }
 
 // views are the ops that kernels around them compute: their result lies where the argument does.
