@@ -37,11 +37,16 @@ func (s *substitution) add(v *scalar.Var, x Int) {
 		append(s.to, x)
 }
 
+// int replaces all at once: what stands in place of a variable may mention it.
 func (s *substitution) int(x Int) Int {
-	for i := len(s.from) - 1; i >= 0; i-- {
-		x = x.Replace(s.from[i], s.to[i])
-	}
-	return x
+	return x.Substitute(func(v *scalar.Var) (Int, bool) {
+		for i := len(s.from) - 1; i >= 0; i-- {
+			if s.from[i] == v {
+				return s.to[i], true
+			}
+		}
+		return Int{}, false
+	})
 }
 
 func (s *substitution) cond(c Cond) Cond { return Cond{Rel: c.Rel, A: s.int(c.A), B: s.int(c.B)} }

@@ -25,6 +25,9 @@ type Findings struct {
 	Flags     []string // breaches of the flags' protocol
 }
 
+// Any reports whether there is a finding.
+func (f *Findings) Any() bool { return len(f.Conflicts)+len(f.Flags) > 0 }
+
 type clock [Pipes]int
 
 func (c *clock) join(d clock) {
@@ -39,6 +42,7 @@ type record struct {
 	seq    int
 	access Access // offsets with loop variables replaced
 	slot   int
+	text   string // of the bytes
 }
 
 type flagState struct {
@@ -55,6 +59,7 @@ type flagKey struct {
 
 type machine struct {
 	path     Path
+	memo     *memo
 	decide   *decider
 	loops    map[*scalar.Var]*Loop
 	barriers map[*Call]bool // gets the barriers that are missing; nil: what is missing is reported
@@ -85,10 +90,13 @@ func Run(p *Program, path Path) Findings { return run(p, path, nil) }
 func AddBarriers(p *Program, path Path, barriers map[*Call]bool) { run(p, path, barriers) }
 
 func run(p *Program, path Path, barriers map[*Call]bool) Findings {
-	m := &machine{path: path, decide: newDecider(path), loops: loopsOf(p), barriers: barriers,
+	m := &machine{path: path, memo: path.memo, decide: newDecider(path), loops: loopsOf(p), barriers: barriers,
 		records: map[any][]*record{}, users: usersOf(p),
 		flags: map[flagKey]*flagState{}, turns: map[*Turn]int{},
 		trips: map[*scalar.Var]int{}, turn: map[*scalar.Var]int{}}
+	if m.memo == nil {
+		m.memo = newMemo()
+	}
 	m.block(p.Body)
 	for _, k := range m.order {
 		if m.flags[k].set && !m.done() {
@@ -136,7 +144,7 @@ func keyOf(a *Access) any {
 
 // done reports whether the run can end: only the first finding was wanted.
 func (m *machine) done() bool {
-	return m.path.First && len(m.out.Conflicts)+len(m.out.Flags) > 0
+	return m.path.First && m.out.Any()
 }
 
 func (m *machine) breach(format string, args ...any) {
@@ -186,7 +194,7 @@ func (m *machine) loop(n *Loop) {
 	m.trips[n.Var] = trips
 	lo := m.value(n.Lo)
 	if n.Units {
-		lo = scalar.NewRead(n.Var.Name+"First", n.Lo, n.Hi.SubN(1)).Int()
+		lo = m.memo.read(n.Var, 0, n.Lo, n.Hi.SubN(1))
 	}
 	for t := 0; t < trips; t++ {
 		m.turn[n.Var] = t
@@ -232,10 +240,14 @@ func (m *machine) take(n *Take) {
 
 // value replaces loop variables and slots by what they hold.
 func (m *machine) value(x Int) Int {
-	for i := len(m.env) - 1; i >= 0; i-- {
-		x = x.Replace(m.env[i].v, m.env[i].x)
-	}
-	return x
+	return m.memo.value(x, func(v *scalar.Var) (Int, bool) {
+		for i := len(m.env) - 1; i >= 0; i-- {
+			if m.env[i].v == v {
+				return m.env[i].x, true
+			}
+		}
+		return Int{}, false
+	})
 }
 
 func (m *machine) number(x Int) int {
@@ -318,8 +330,8 @@ func (m *machine) call(n *Call) {
 	}
 	if n.Int != nil { // another value each time
 		m.reads++
-		fresh := scalar.NewRead(fmt.Sprintf("%s#%d", n.Int.Name, m.reads), n.Int.Min, n.Int.Max)
-		m.env = append(m.env, binding{n.Int, fresh.Int()})
+		fresh := m.memo.read(n.Int, m.reads, n.Int.Min, n.Int.Max)
+		m.env = append(m.env, binding{n.Int, fresh})
 	}
 }
 
@@ -394,7 +406,7 @@ func (m *machine) conflicts(old, r *record, now clock) bool {
 	if !old.access.Write && !r.access.Write || old.slot != r.slot || now[old.pipe] >= old.seq {
 		return false
 	}
-	return !apart(&old.access, &r.access)
+	return !m.memo.areApart(old, r)
 }
 
 func (m *machine) report(old, r *record) {

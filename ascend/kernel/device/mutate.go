@@ -13,8 +13,8 @@ type Mutant struct {
 }
 
 // Mutants takes away, one at a time: the order that each event gives, each setting and each wait,
-// each barrier, each guard against zero counts, each bound by a minimum, each filling and each
-// setting of a register.
+// each barrier, each guard against zero counts, each bound of a name or of a loop by a minimum or a
+// maximum, each filling and each setting of a register.
 func Mutants(p *Program) []Mutant {
 	out := mutantsOf(p)
 	if p.Peer == nil {
@@ -41,7 +41,11 @@ func mutantsOf(p *Program) []Mutant {
 			return nil, ok && f.Event == e
 		}), "event %s removed", e.Name)
 	}
+	streams := streamLoops(p.Body)
 	Walk(p.Body, func(b *Block, at int, n Node) {
+		if l, ok := n.(*Loop); ok && streams[l.Var] {
+			return
+		}
 		for _, w := range weakened(n) {
 			body := replaced(p.Body, func(x Node) ([]Node, bool) { return w.with, x == n })
 			if l, ok := n.(*Let); ok {
@@ -56,7 +60,7 @@ func mutantsOf(p *Program) []Mutant {
 // registers are calls that set what later calls depend on, and fillings.
 var registers = map[string]bool{"SetDeqScale": true, "SetAtomicAdd": true, "SetAtomicNone": true,
 	"Duplicate":        true,
-	"CrossCoreSetFlag": true, "CrossCoreWaitFlag": true}
+	"CrossCoreSetFlag": true, "CrossCoreWaitFlag": true, "DataCacheCleanAndInvalid": true}
 
 // weaker is what stands in place of a node in a mutant.
 type weaker struct {
@@ -74,9 +78,12 @@ func weakened(n Node) []weaker {
 			return []weaker{{n.Then.Nodes, "guard removed"}}
 		}
 	case *Let:
-		if n.Var.Def.Op() == scalar.OpMin {
-			a, b := n.Var.Def.Args()
+		if a, b, ok := bound(n.Var.Def); ok {
 			return []weaker{unbounded(n, a), unbounded(n, b)}
+		}
+	case *Loop:
+		if a, b, ok := bound(n.Hi); ok {
+			return []weaker{endless(n, a), endless(n, b)}
 		}
 	case *Call:
 		if registers[n.API] {
@@ -86,7 +93,33 @@ func weakened(n Node) []weaker {
 	return nil
 }
 
-// unbounded is n without its minimum.
+// bound is the parts of a minimum or a maximum.
+func bound(x Int) (a, b Int, ok bool) {
+	a, b = x.Args()
+	return a, b, x.Op() == scalar.OpMin || x.Op() == scalar.OpMax
+}
+
+// streamLoops is the loops whose iterations conditions ask for.
+func streamLoops(b *Block) map[*scalar.Var]bool {
+	out := map[*scalar.Var]bool{}
+	Walk(b, func(_ *Block, _ int, n Node) {
+		if f, ok := n.(*If); ok && f.Of != nil {
+			out[f.Of] = true
+		}
+	})
+	return out
+}
+
+// endless is n that ends at hi instead.
+func endless(n *Loop, hi Int) weaker {
+	c := *n
+	c.Hi = hi
+	c.Var = scalar.NewLoop(n.Var.Name, n.Lo, hi, n.Step)
+	c.Body = CloneBlock(n.Body, n.Var, c.Var.Int())
+	return weaker{[]Node{&c}, "only to " + hi.String()}
+}
+
+// unbounded is n without its minimum or maximum.
 func unbounded(n *Let, x Int) weaker {
 	return weaker{[]Node{&Let{scalar.NewNamed(n.Var.Name, x)}}, "only " + x.String()}
 }

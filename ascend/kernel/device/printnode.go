@@ -110,6 +110,9 @@ func (w *printer) call(n *Call) {
 	case "GetValue", "SetValue":
 		w.element(n, args)
 		return
+	case Known:
+		w.line("const int32_t %s = %s;", n.Int.Name, args[0])
+		return
 	case "GetBlockIdx":
 		w.line("const int32_t %s = static_cast<int32_t>(GetBlockIdx());", n.Int.Name)
 		return
@@ -124,6 +127,10 @@ func (w *printer) call(n *Call) {
 // element prints the reading or writing of one element.
 func (w *printer) element(n *Call, args []string) {
 	if g, ok := n.Args[0].(Global); ok {
+		if n.API == "SetValue" {
+			w.line("%sGm.SetValue(%s, %s);", g.Global.Name, intText(g.Off), args[1])
+			return
+		}
 		w.line("const int32_t %s = %sGm.GetValue(%s);", n.Int.Name, g.Global.Name, intText(g.Off))
 		return
 	}

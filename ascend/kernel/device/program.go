@@ -160,6 +160,9 @@ type Call struct {
 	Float  string      // receives a float result
 }
 
+// Known is the API of a call that is none: Int is its argument, computed where others read it.
+const Known = "known"
+
 // Access is bytes that a call reads or writes: Count rows of Len bytes, Pitch apart, from Off in
 // the slot or tensor. Count is nil for one row.
 type Access struct {

@@ -233,19 +233,21 @@ func sortedKeys(m map[string]int) []string {
 
 // checkProtocol reports what the abstract machine says about flags.
 func checkProtocol(v *verifier) {
-	for i, path := range Paths(v.prog) {
-		for _, f := range v.findings()[i].Flags {
-			v.breach("path "+path.Name, "%s", f)
+	paths := Paths(v.prog)
+	for i, found := range v.findings() {
+		for _, f := range found.Flags {
+			v.breach("path "+paths[i].Name, "%s", f)
 		}
 	}
 }
 
 // checkOrder reports accesses that nothing orders.
 func checkOrder(v *verifier) {
-	for i, path := range Paths(v.prog) {
-		for _, c := range v.findings()[i].Conflicts {
+	paths := Paths(v.prog)
+	for i, found := range v.findings() {
+		for _, c := range found.Conflicts {
 			v.breach(NodeText(c.Second), "conflicts on %s with %s when %s", c.What,
-				NodeText(c.First), path.Name)
+				NodeText(c.First), paths[i].Name)
 		}
 	}
 }

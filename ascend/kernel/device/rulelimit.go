@@ -64,7 +64,7 @@ func strideName(field string) string {
 // plainParameters gives names to the arguments without a struct: a count, or mask and repeats.
 func plainParameters(n *Call, xs []Int) []parameter {
 	switch n.API {
-	case "GetValue", "SetValue", "SyncAll", "Mmad", "LoadData", "Fixpipe", "GetBlockIdx":
+	case "GetValue", "SetValue", "SyncAll", "Mmad", "LoadData", "Fixpipe", "GetBlockIdx", Known:
 		return nil
 	case "CrossCoreSetFlag", "CrossCoreWaitFlag":
 		return []parameter{{"CrossCoreSetFlag", "flagId", xs[0]}}

@@ -72,6 +72,7 @@ type verifier struct {
 	prog  *Program
 	rule  Rule
 	out   RuleErrors
+	first bool         // the first breach is enough
 	facts scalar.Facts // what holds at the node being checked
 	runs  []Findings
 	// running is the loops around the block whose balance is taken.
@@ -94,6 +95,22 @@ func Verify(p *Program) error {
 		return nil
 	}
 	return v.out
+}
+
+// FirstBreach is the first breach that Verify would report, or nil; it looks no further.
+func FirstBreach(p *Program) *RuleError {
+	for ; p != nil; p = p.Peer {
+		v := &verifier{prog: p, first: true}
+		for _, r := range rules {
+			if v.rule = r; len(v.out) == 0 {
+				r.check(v)
+			}
+		}
+		if len(v.out) > 0 {
+			return v.out[0]
+		}
+	}
+	return nil
 }
 
 func (v *verifier) breach(where, format string, args ...any) {
@@ -143,11 +160,18 @@ func (v *verifier) walk(b *Block, f func(Node)) {
 
 func (v *verifier) assume(c Cond) { v.facts = append(v.facts[:len(v.facts):len(v.facts)], c) }
 
-// findings runs the abstract machine once for all rules that ask.
+// findings runs the abstract machine once for all rules that ask: on every path, or up to the first
+// that has a finding.
 func (v *verifier) findings() []Findings {
-	if v.runs == nil {
-		for _, path := range Paths(v.prog) {
-			v.runs = append(v.runs, Run(v.prog, path))
+	if v.runs != nil {
+		return v.runs
+	}
+	for _, path := range Paths(v.prog) {
+		path.First = v.first
+		found := Run(v.prog, path)
+		v.runs = append(v.runs, found)
+		if v.first && found.Any() {
+			break
 		}
 	}
 	return v.runs

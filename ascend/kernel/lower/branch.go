@@ -18,7 +18,7 @@ func (l *lowerer) branches(ch channel, n *device.If) []step {
 	a, b := &then[0], &other[0]
 	switch {
 	case len(then) > 1 || len(other) > 1 || a.fence || b.fence:
-		return []step{{fence: true}}
+		return flattened(append(then, other...))
 	case a.onlyOpen() && b.onlyOpen() && a.open[0].same(b.open[0]):
 		a.open[0].join(b.open[0])
 		return then

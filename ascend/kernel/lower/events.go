@@ -247,15 +247,26 @@ func (l *lowerer) merge(f, g *family) {
 	l.remove(f.edges...)
 }
 
+// flagsError says that a pair of pipes has too few flags.
+type flagsError struct {
+	chip     *soc.Chip
+	from, to device.Pipe
+	limit    int
+	wanted   []string // buffers, with how many flags each wants
+}
+
+func (e *flagsError) Error() string {
+	return fmt.Sprintf("%s has %d flags from %s to %s that a kernel may set (%s), "+
+		"but these need more: %s; use fewer slots or tiles", e.chip.Name(), e.limit, e.from, e.to,
+		e.chip.Fact(soc.EventIDsByHand).Source, strings.Join(e.wanted, ", "))
+}
+
 func tooMany(pair []*family, limit int, chip *soc.Chip) error {
-	var names []string
+	e := &flagsError{chip: chip, from: pair[0].from, to: pair[0].to, limit: limit}
 	for _, f := range pair {
-		names = append(names, fmt.Sprintf("%s (%d)", f.ch, f.depth()))
+		e.wanted = append(e.wanted, fmt.Sprintf("%s (%d)", f.ch, f.depth()))
 	}
-	return fmt.Errorf("%s has %d flags from %s to %s that a kernel may set (%s), "+
-		"but these need more: %s; use fewer slots or tiles",
-		chip.Name(), limit, pair[0].from, pair[0].to, chip.Fact(soc.EventIDsByHand).Source,
-		strings.Join(names, ", "))
+	return e
 }
 
 // makeEvents makes an event for every family.

@@ -1,6 +1,7 @@
 package lower
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -26,61 +27,79 @@ var steps = []struct {
 }
 
 // Lower makes the program of k for chip. Errors name statement or buffer, the rule, and its source.
-// On split cores a kernel with products becomes two programs, see split.go.
+// On split cores a kernel with products becomes two programs, see split.go. Rings may get fewer
+// slots than the kernel asks for where the chip has no flags for more.
 func Lower(k *kernel.Kernel, chip *soc.Chip) (*device.Program, error) {
-	if !chip.Split() {
-		return lowerFor(k, chip, soc.CoreWhole, false)
+	switch {
+	case !chip.Split():
+		return lowerFor(k, chip, soc.CoreWhole, nil)
+	case !usesMatrix(k):
+		return lowerFor(k, chip, soc.CoreVector, nil)
 	}
-	if !usesMatrix(k) {
-		return lowerFor(k, chip, soc.CoreVector, false)
-	}
-	cube, err := lowerFor(k, chip, soc.CoreCube, true)
+	mailed := mailOf(k, chip)
+	cube, err := lowerFor(k, chip, soc.CoreCube, mailed)
 	if err != nil {
 		return nil, err
 	}
-	cube.Peer, err = lowerFor(k, chip, soc.CoreVector, true)
+	cube.Peer, err = lowerFor(k, chip, soc.CoreVector, mailed)
 	return cube, err
 }
 
-// lowerFor makes the program of one kind of core.
-func lowerFor(k *kernel.Kernel, chip *soc.Chip, core soc.Core, mixed bool) (*device.Program,
-	error) {
-	l := newLowerer(k, chip)
-	l.core, l.mixed, l.prog.Core = core, mixed, core
-	for _, s := range steps {
-		if err := s.run(l); err != nil {
-			return nil, fmt.Errorf("kernel %s: %s: %w", k.Name, s.name, err)
+// lowerFor makes the program of one kind of core; that of one half of a core if mailed is not nil.
+func lowerFor(k *kernel.Kernel, chip *soc.Chip, core soc.Core, mailed map[*scalar.Var]bool) (
+	*device.Program, error) {
+	for most := deepest(k); ; most-- {
+		l := newLowerer(k, chip)
+		l.core, l.prog.Core, l.mostSlots = core, core, most
+		l.mixed, l.mailed = mailed != nil, mailed
+		err := l.run()
+		var flags *flagsError
+		if err == nil || most <= 2 || !errors.As(err, &flags) {
+			return l.prog, err
 		}
 	}
-	return l.prog, nil
+}
+
+// run runs the steps.
+func (l *lowerer) run() error {
+	for _, s := range steps {
+		if err := s.run(l); err != nil {
+			return fmt.Errorf("kernel %s: %s: %w", l.kernel.Name, s.name, err)
+		}
+	}
+	return nil
 }
 
 type lowerer struct {
-	kernel  *kernel.Kernel
-	chip    *soc.Chip
-	core    soc.Core
-	mixed   bool // the program of one half of a core
-	prog    *device.Program
-	block   *device.Block // calls go here
-	scope   *kernel.Body  // buffers of lowering live as long as this
-	facts   scalar.Facts  // what holds here
-	bufs    map[*kernel.Buffer]*device.Buffer
-	scopes  map[*device.Buffer]*kernel.Body
-	held    []*kernel.Slot // slots of the blocks around
-	slots   map[*kernel.Slot]*device.Slot
-	turns   map[*device.Buffer]*device.Turn
-	names   map[string]bool
-	taken   map[*device.Buffer]bool
-	errs    errorList
-	trades  []*trade    // tiles that pass between the halves of a core
-	coreNo  *scalar.Var // which core this is, where that matters
-	temps   map[tempKey]*device.Buffer
-	left    *device.Buffer
-	right   *device.Buffer
-	bodies  map[*kernel.Body]*device.Block // of phases
-	edges   []*edge
-	takenIn map[*device.Slot]*device.Block
-	within  map[*device.Event]*device.Block // the phase that an event is of, or the whole
+	kernel    *kernel.Kernel
+	chip      *soc.Chip
+	core      soc.Core
+	mixed     bool // the program of one half of a core
+	prog      *device.Program
+	block     *device.Block // calls go here
+	scope     *kernel.Body  // buffers of lowering live as long as this
+	facts     scalar.Facts  // what holds here
+	bufs      map[*kernel.Buffer]*device.Buffer
+	scopes    map[*device.Buffer]*kernel.Body
+	held      []*kernel.Slot // slots of the blocks around
+	slots     map[*kernel.Slot]*device.Slot
+	turns     map[*device.Buffer]*device.Turn
+	names     map[string]bool
+	taken     map[*device.Buffer]bool
+	errs      errorList
+	trades    []*trade // tiles that pass between the halves of a core
+	mail      *trade   // integers that do
+	mailed    map[*scalar.Var]bool
+	mostSlots int         // of a ring, unless its statements need more
+	coreNo    *scalar.Var // which core this is, where that matters
+	temps     map[tempKey]*device.Buffer
+	left      *device.Buffer
+	right     *device.Buffer
+	bodies    map[*kernel.Body]*device.Block // of phases
+	edges     []*edge
+	telling   int // of the paths, the one that was last out of order
+	takenIn   map[*device.Slot]*device.Block
+	within    map[*device.Event]*device.Block // the phase that an event is of, or the whole
 }
 
 func newLowerer(k *kernel.Kernel, chip *soc.Chip) *lowerer {
@@ -155,12 +174,15 @@ func (l *lowerer) statements() error {
 	} else {
 		l.body(l.kernel.Body)
 	}
+	l.dropNames()
 	return l.failed()
 }
 
 func (l *lowerer) body(b *kernel.Body) {
-	for _, s := range b.Stmts {
-		l.stmt(s)
+	for i, s := range b.Stmts {
+		if !l.mixed || !l.known(b, i) {
+			l.stmt(s)
+		}
 	}
 }
 
@@ -233,12 +255,25 @@ func (l *lowerer) stmt(s kernel.Stmt) {
 }
 
 func (l *lowerer) branch(s *kernel.If) {
+	if s.Cond.Decided() {
+		l.decided(s)
+		return
+	}
 	n := &device.If{Cond: s.Cond}
 	n.Then = l.inside(func() { l.body(s.Then) }, s.Cond)
 	if s.Else != nil {
 		n.Else = l.inside(func() { l.body(s.Else) }, s.Cond.Not())
 	}
 	l.emit(n)
+}
+
+// decided lowers the branch that runs under a condition on constants.
+func (l *lowerer) decided(s *kernel.If) {
+	if s.Cond.Always() {
+		l.body(s.Then)
+	} else if s.Else != nil {
+		l.body(s.Else)
+	}
 }
 
 func (l *lowerer) phase(s *kernel.Phase) {
@@ -334,7 +369,8 @@ func (l *lowerer) buffer(b *kernel.Buffer) *device.Buffer {
 	if d := l.bufs[b]; d != nil {
 		return d
 	}
-	d := l.storage(b.Name, b.Type.Elem, spaces[b.Type.Memory], b.Type.Bytes(), b.Depth, b.Scope)
+	depth := min(b.Depth, max(l.mostSlots, leastSlots(l.kernel.Body, b)))
+	d := l.storage(b.Name, b.Type.Elem, spaces[b.Type.Memory], b.Type.Bytes(), depth, b.Scope)
 	l.bufs[b] = d
 	return d
 }

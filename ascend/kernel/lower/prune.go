@@ -18,16 +18,16 @@ func (l *lowerer) prune() error {
 	for _, b := range l.barriers() {
 		l.dropIfOrdered(paths, func(n device.Node) bool { return n == b })
 	}
-	l.hoist(l.prog.Body)
+	l.hoist(paths, l.prog.Body)
 	l.number()
 	return nil
 }
 
 // hoist moves barriers that only separate a loop from what is before it to before the loop.
-func (l *lowerer) hoist(b *device.Block) {
+func (l *lowerer) hoist(paths []device.Path, b *device.Block) {
 	for i := 0; i < len(b.Nodes); i++ {
 		for _, inner := range device.Blocks(b.Nodes[i]) {
-			l.hoist(inner)
+			l.hoist(paths, inner)
 		}
 		loop, ok := b.Nodes[i].(*device.Loop)
 		if !ok {
@@ -35,7 +35,7 @@ func (l *lowerer) hoist(b *device.Block) {
 		}
 		for j := 0; j < len(loop.Body.Nodes); j++ {
 			if bar, ok := loop.Body.Nodes[j].(*device.Barrier); ok && bar.Pipe != device.All &&
-				l.hoistOne(b, i, loop, j) {
+				l.hoistOne(paths, b, i, loop, j) {
 				i, j = i+1, j-1
 			}
 		}
@@ -43,15 +43,28 @@ func (l *lowerer) hoist(b *device.Block) {
 }
 
 // hoistOne moves node j of a loop before it, unless some path then is no longer ordered.
-func (l *lowerer) hoistOne(b *device.Block, at int, loop *device.Loop, j int) bool {
+func (l *lowerer) hoistOne(paths []device.Path, b *device.Block, at int, loop *device.Loop,
+	j int) bool {
 	outer, inner := b.Nodes, loop.Body.Nodes
 	b.Nodes = append(append(outer[:at:at], inner[j]), outer[at:]...)
 	loop.Body.Nodes = append(inner[:j:j], inner[j+1:]...)
-	for _, path := range device.Paths(l.prog) {
-		path.First = true
+	if l.ordered(paths, nil) {
+		return true
+	}
+	b.Nodes, loop.Body.Nodes = outer, inner
+	return false
+}
+
+// ordered reports whether every path is in order without the nodes that match. The path that told
+// otherwise the last time comes first: it often does so again.
+func (l *lowerer) ordered(paths []device.Path, without func(device.Node) bool) bool {
+	for i := range paths {
+		at := (l.telling + i) % len(paths)
+		path := paths[at]
+		path.Without, path.First = without, true
 		found := device.Run(l.prog, path)
-		if len(found.Conflicts)+len(found.Flags) > 0 {
-			b.Nodes, loop.Body.Nodes = outer, inner
+		if found.Any() {
+			l.telling = at
 			return false
 		}
 	}
@@ -60,12 +73,8 @@ func (l *lowerer) hoistOne(b *device.Block, at int, loop *device.Loop, j int) bo
 
 // dropIfOrdered removes the nodes that match, unless some path then is no longer ordered.
 func (l *lowerer) dropIfOrdered(paths []device.Path, match func(device.Node) bool) bool {
-	for _, path := range paths {
-		path.Without, path.First = match, true
-		found := device.Run(l.prog, path)
-		if len(found.Conflicts)+len(found.Flags) > 0 {
-			return false
-		}
+	if !l.ordered(paths, match) {
+		return false
 	}
 	remove(l.prog.Body, match)
 	return true

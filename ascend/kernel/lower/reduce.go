@@ -81,7 +81,7 @@ func (l *lowerer) transpose(s *kernel.Transpose) {
 func (l *lowerer) scalarAccess(s kernel.Stmt) {
 	switch s := s.(type) {
 	case *kernel.ReadInt:
-		l.getValue(s.Tile).Int = s.Var
+		l.readInt(s)
 	case *kernel.ReadIndex:
 		g := device.Global{Global: s.At.Global, Off: s.At.Offset()}
 		n := l.call("GetValue", device.S, []device.Arg{g}, globalAccess(s.At, c(0),

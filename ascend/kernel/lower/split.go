@@ -47,7 +47,7 @@ func (l *lowerer) concerns(s kernel.Stmt) bool {
 	case *kernel.MatMul:
 		return cube
 	case *kernel.Store, *kernel.Vector, *kernel.Reduce, *kernel.Gather, *kernel.Iota, *kernel.Transpose,
-		*kernel.ReadInt, *kernel.ReadFloat, *kernel.Write, *kernel.LetFloat:
+		*kernel.ReadFloat, *kernel.Write, *kernel.LetFloat:
 		return !cube
 	}
 	return true
@@ -58,6 +58,7 @@ func (l *lowerer) exchangeAll() {
 	cores := int(l.chip.At(soc.AICores))
 	l.coreNo = scalar.NewRead(l.unique("core"), c(0), c(cores-1))
 	l.call("GetBlockIdx", device.S, nil).Int = l.coreNo
+	l.openMail()
 	first := len(l.block.Nodes)
 	l.body(l.kernel.Body)
 	rest := append([]device.Node(nil), l.block.Nodes[first:]...)
@@ -71,7 +72,6 @@ func (l *lowerer) exchangeAll() {
 	}
 	l.checkFlags()
 	dropIdle(l.block)
-	l.checkReads()
 }
 
 // reads reports whether this half reads what passes.
@@ -79,16 +79,16 @@ func (l *lowerer) readsFrom(t *trade) bool { return t.toVector == (l.core == soc
 
 // grant lets the writer fill every slot.
 func (l *lowerer) grant(t *trade) {
-	for range tradeSlots {
+	for range t.turn.Depth {
 		if l.readsFrom(t) {
-			l.signal(t.free, device.MTE2)
+			l.signal(t.free, either(t == l.mail, device.S, device.MTE2))
 		}
 	}
 }
 
 // collect takes the credits back, so that the counter ends at zero.
 func (l *lowerer) collect(t *trade) {
-	for range tradeSlots {
+	for range t.turn.Depth {
 		if !l.readsFrom(t) {
 			l.await(t.free)
 		}
@@ -104,26 +104,36 @@ func (l *lowerer) await(id int) { l.call("CrossCoreWaitFlag", device.S, []device
 
 // newTrade makes the ring of a statement: tiles of rows × cols, two slots for each core.
 func (l *lowerer) newTrade(name string, e soc.Elem, rows, cols int, toVector bool) *trade {
-	id := 2 * len(l.trades)
-	t := &trade{rows: roundUp(rows, kernel.FractalRows), cols: cols, full: id, free: id + 1,
-		toVector: toVector}
 	name = l.unique(name + "Exchange")
+	t := l.newRing(name, tradeSlots)
+	t.rows, t.cols, t.toVector = roundUp(rows, kernel.FractalRows), cols, toVector
 	cores := int(l.chip.At(soc.AICores))
 	t.global = &kernel.Global{Name: name, Elem: e, Role: kernel.Exchange,
 		Shape: kernel.Matrix(c(cores*tradeSlots*t.rows), cols)}
-	t.turn = &device.Turn{Name: l.unique(name + "Next"), Depth: tradeSlots}
 	l.prog.Globals = append(l.prog.Globals, t.global)
+	return t
+}
+
+// newRing makes the counters and the turn of a ring that nothing is said of yet.
+func (l *lowerer) newRing(name string, slots int) *trade {
+	id := 2 * len(l.trades)
+	t := &trade{full: id, free: id + 1, turn: &device.Turn{Name: l.unique(name + "Next"),
+		Depth: slots}}
 	l.prog.Turns = append(l.prog.Turns, t.turn)
 	l.trades = append(l.trades, t)
 	return t
 }
 
+// slotOf takes the next slot of a ring: its number among those of all cores.
+func (l *lowerer) slotOf(t *trade) Int {
+	index := scalar.NewTurn(l.unique(t.global.Name+"Slot"), t.turn.Depth)
+	l.emit(&device.Take{Slot: &device.Slot{Index: index}, Turn: t.turn})
+	return l.coreNo.Int().MulN(t.turn.Depth).Add(index.Int())
+}
+
 // region takes the next slot of a trade.
 func (l *lowerer) region(t *trade, rows, cols Int) kernel.Region {
-	index := scalar.NewTurn(l.unique(t.global.Name+"Slot"), tradeSlots)
-	l.emit(&device.Take{Slot: &device.Slot{Index: index}, Turn: t.turn})
-	row := l.coreNo.Int().MulN(tradeSlots).Add(index.Int()).MulN(t.rows)
-	return t.global.Sub(row, rows, c(0), cols)
+	return t.global.Sub(l.slotOf(t).MulN(t.rows), rows, c(0), cols)
 }
 
 // tradeDrain passes an accumulator to the vector half, which converts it.
@@ -145,7 +155,7 @@ func (l *lowerer) tradeDrain(d *drainage) {
 	l.await(t.full)
 	raw, floats := dst, dst
 	if d.s.Spec.Scale.Buf != nil {
-		raw = l.tempTile("drained", acc.Elem(), dst)
+		raw = l.tempTile("drained", acc.Elem(), dst, d.n)
 		floats = raw
 		floats.View = soc.Float
 	}
@@ -163,9 +173,9 @@ func (l *lowerer) tradeDrain(d *drainage) {
 	l.vector(&kernel.Vector{Op: kernel.OpMul, Dst: dst, Src: []kernel.Tile{floats, d.s.Spec.Scale}})
 }
 
-// tempTile is a tile of lowering's own with the extent of another.
-func (l *lowerer) tempTile(name string, e soc.Elem, like kernel.Tile) kernel.Tile {
-	ty := kernel.VecTile(e, like.Buf.Type.Rows, like.Buf.Type.Cols)
+// tempTile is a tile of lowering's own with the extent of another, of cols columns.
+func (l *lowerer) tempTile(name string, e soc.Elem, like kernel.Tile, cols int) kernel.Tile {
+	ty := kernel.VecTile(e, like.Buf.Type.Rows, cols)
 	local := l.temp(name, e, soc.UB, ty.Bytes())
 	buf := &kernel.Buffer{Name: local.Buf.Name, Type: ty, Depth: 1}
 	slot := &kernel.Slot{Buf: buf}
@@ -212,33 +222,6 @@ func (l *lowerer) checkFlags() {
 		l.errorf("%d statements pass tiles between cube and vector and need %d counters, %s has %d (%s)",
 			len(l.trades), n, l.chip.Name(), limit.Value, limit.Source)
 	}
-}
-
-// checkReads refuses what depends on a value that only the other half reads.
-func (l *lowerer) checkReads() {
-	known := []*scalar.Var{l.coreNo}
-	device.Walk(l.prog.Body, func(_ *device.Block, _ int, n device.Node) {
-		if call, ok := n.(*device.Call); ok && call.Int != nil {
-			known = append(known, call.Int)
-		}
-	})
-	device.EachInt(l.prog, func(x Int) {
-		for _, v := range x.Vars(nil) {
-			if v.Kind == scalar.Read && !contains(known, v) {
-				l.errorf("%s is read from a tile of the vector side, but the cube depends on it: "+
-					"read it with ReadIndex", v.Name)
-			}
-		}
-	})
-}
-
-func contains(vs []*scalar.Var, v *scalar.Var) bool {
-	for _, x := range vs {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 // dropIdle removes loops, conditions and names of which this half has no part.

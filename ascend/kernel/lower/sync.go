@@ -216,12 +216,7 @@ func (l *lowerer) session(ch channel, b *device.Block, slot *device.Slot) []step
 func (l *lowerer) composite(ch channel, at int, n device.Node) []step {
 	switch n := n.(type) {
 	case *device.Phase:
-		inner := l.closeOpen(ch, n.Body, l.steps(ch, n.Body))
-		l.chain(ch, n.Body, inner)
-		if len(inner) > 0 {
-			return []step{{fence: true}}
-		}
-		return nil
+		return l.at(at, l.phaseSteps(ch, n))
 	case *device.Loop:
 		return l.at(at, l.cycle(ch, n.Body, l.steps(ch, n.Body)))
 	case *device.Stream:
@@ -230,6 +225,17 @@ func (l *lowerer) composite(ch channel, at int, n device.Node) []step {
 		return l.at(at, l.branches(ch, n))
 	}
 	return nil
+}
+
+// phaseSteps is what a phase amounts to: what comes before its first barrier, and the barrier that
+// ends it. What lives in the phase needs nothing outside.
+func (l *lowerer) phaseSteps(ch channel, n *device.Phase) []step {
+	inner := l.closeOpen(ch, n.Body, l.steps(ch, n.Body))
+	l.chain(ch, n.Body, inner)
+	if len(inner) == 0 || ch.buf != nil && l.bodies[l.scopes[ch.buf]] == n.Body {
+		return nil
+	}
+	return []step{inner[0], {fence: true}}
 }
 
 // at moves steps of an inner block to the node that holds the block.
@@ -280,12 +286,10 @@ func (s *step) onlyOpen() bool { return len(s.open) == 1 && s.pipes == 0 }
 
 // wrap makes the edges from the last step to the first.
 func (l *lowerer) wrap(ch channel, waits, sets place, steps []step) []step {
-	for _, s := range steps {
-		if s.fence {
-			return []step{{fence: true}}
-		}
-	}
 	first, last := &steps[0], &steps[len(steps)-1]
+	if first.fence || last.fence {
+		return flattened(steps)
+	}
 	span := step{from: first.lowest(), to: last.highest()}
 	if len(steps) == 1 && (first.pipes.single() || !first.write) {
 		return steps
@@ -306,6 +310,19 @@ func (l *lowerer) wrap(ch channel, waits, sets place, steps []step) []step {
 	}
 	span.open = []*ring{r}
 	return []step{span}
+}
+
+// flattened is one step for those of a block that begins or ends with a barrier of all pipes: it
+// orders iterations, but not what is around them, since the block may not run.
+func flattened(steps []step) []step {
+	one := step{write: true}
+	for _, s := range steps {
+		one.pipes |= s.pipes
+	}
+	if one.pipes == 0 {
+		return nil
+	}
+	return []step{one}
 }
 
 func spanEnds(at int) (ends [device.Pipes]int) {

@@ -137,6 +137,43 @@ var derived = []struct {
 		k.WriteFloat(a, v.Add(kernel.F(1)))
 		k.Exp(a, a)
 	}},
+	{"written by the scalar unit before a phase, read in it and in the next", `
+  S.SetValue t
+  set tReady+0
+  wait tReady+0
+  phase first
+    V.Exp a
+    barrier ALL
+  phase second
+    V.Exp a2
+    barrier ALL
+`, func(k *kernel.Builder) {
+		t := k.Tile("t", row)
+		k.WriteFloat(t, kernel.F(1))
+		k.Phase("first", func() { k.Exp(k.Tile("a", row), t) })
+		k.Phase("second", func() { k.Exp(k.Tile("a", row), t) })
+	}},
+	{"a barrier of all pipes in a loop that may not run", `
+  S.SetValue t
+  set tReady+0
+  wait tReady+0
+  for i = 0..rows step 1
+    barrier ALL
+    S.SyncAll syncArea
+    barrier ALL
+    V.Exp a
+  set tReady2+0
+  wait tReady2+0
+  MTE3.DataCopy y
+`, func(k *kernel.Builder) {
+		t, y, rows := k.Tile("t", row), out(k), k.Param("rows", 0, 9)
+		k.WriteFloat(t, kernel.F(1))
+		k.For("i", n(0), rows, 1, func(kernel.Int) {
+			k.SyncAll()
+			k.Exp(k.Tile("a", row), t)
+		})
+		k.Store(y.Rows(n(0), n(1)), t)
+	}},
 	{"a stream: the load waits for the slot, the use for the load", `
   set tFree+0
   set tFree+1
@@ -199,8 +236,8 @@ func TestDerivedFlags(t *testing.T) {
 	}
 }
 
-// More flags than a pair of pipes has are merged; where that is not possible the error names who
-// wants them.
+// More flags than a pair of pipes has are merged; where that is not possible rings get fewer slots,
+// and where that is not possible the error names who wants them.
 func TestTooManyFlags(t *testing.T) {
 	write := func(depth int) *kernel.Builder {
 		k := kernel.New("k", "test")
@@ -230,6 +267,19 @@ func TestTooManyFlags(t *testing.T) {
 		a := r.Next()
 		k.Load(a, x.Rows(i, n(1)))
 		k.Exp(a, a)
+	})
+	if got := lowered(t, k).Buffers[0].Depth; got != 8 {
+		t.Errorf("a ring of 9 has %d slots with 8 flags", got)
+	}
+	k = kernel.New("k", "test")
+	x = k.Input("x", kernel.F32, kernel.Matrix(n(64), 64))
+	r = k.Ring("t", 9, kernel.VecTile(kernel.F32, 1, 64))
+	k.For("i", n(0), n(64), 1, func(i kernel.Int) {
+		for range 9 {
+			a := r.Next()
+			k.Load(a, x.Rows(i, n(1)))
+			k.Exp(a, a)
+		}
 	})
 	_, err := Lower(build(t, k), chip310P(t))
 	want := "kernel k: derive flags: Ascend310P3 has 8 flags from MTE2 to V that a kernel may set " +

@@ -74,6 +74,9 @@ func (c Cond) Always() bool {
 	return Proves(c.A.AddN(1), c.B) || Proves(c.B.AddN(1), c.A)
 }
 
+// Decided reports whether c is about constants only.
+func (c Cond) Decided() bool { return c.A.Op() == OpConst && c.B.Op() == OpConst }
+
 // String prints c with its operands fully parenthesised.
 func (c Cond) String() string {
 	return c.A.String() + [...]string{" < ", " <= ", " == ", " != "}[c.Rel] + c.B.String()

@@ -190,12 +190,30 @@ func (x Int) Div(c int) Int {
 	if c == 1 {
 		return x
 	}
-	if q, ok := linear(x).exact(int64(c)); ok {
+	if q, ok := quotient(x, int64(c)); ok {
 		return q.expr()
 	}
 	p := x.node()
 	return binary(OpDiv, x, C(c), p.lo/int64(c), p.hi/int64(c))
 }
+
+// quotient is x / c where that has no remainder but a constant: (c·y + r) / c is y for 0 <= r < c,
+// unless the sum is negative, which rounds the other way.
+func quotient(x Int, c int64) (form, bool) {
+	if q, ok := linear(x).exact(c); ok {
+		return q, true
+	}
+	for _, named := range []bool{true, false} {
+		f := linearOf(x, named)
+		f.c -= (f.c%c + c) % c
+		if q, ok := f.exact(c); ok {
+			return q, notNegative(x)
+		}
+	}
+	return form{}, false
+}
+
+func notNegative(x Int) bool { return x.node().lo >= 0 || Proves(Int{}, x) }
 
 // Mod is x % c; c must be positive.
 func (x Int) Mod(c int) Int {

@@ -16,32 +16,35 @@ type term struct {
 func constant(c int64) form { return form{c: c} }
 
 // linear brings x to a form; names are looked through and x % c becomes x - c·(x/c).
-func linear(x Int) form {
+func linear(x Int) form { return linearOf(x, false) }
+
+// linearOf is linear, and with named leaves names as they are.
+func linearOf(x Int, named bool) form {
 	n := x.node()
+	of := func(n *node) form { return linearOf(Int{n}, named) }
 	switch n.op {
 	case OpConst:
 		return constant(n.value)
 	case OpVar:
-		if n.v.Kind == Named {
+		if n.v.Kind == Named && !named {
 			return linear(n.v.Def)
 		}
 	case OpAdd:
-		return linear(Int{n.a}).plus(linear(Int{n.b}), 1)
+		return of(n.a).plus(of(n.b), 1)
 	case OpSub:
-		return linear(Int{n.a}).plus(linear(Int{n.b}), -1)
+		return of(n.a).plus(of(n.b), -1)
 	case OpMul:
-		return product(n)
+		return product(n, of(n.a), of(n.b))
 	case OpMod:
 		if n.a.lo >= 0 {
 			floor := Int{n.a}.Div(int(n.b.value))
-			return linear(Int{n.a}).plus(linear(floor), -n.b.value)
+			return of(n.a).plus(linearOf(floor, named), -n.b.value)
 		}
 	}
 	return form{terms: []term{{n, 1}}}
 }
 
-func product(n *node) form {
-	a, b := linear(Int{n.a}), linear(Int{n.b})
+func product(n *node, a, b form) form {
 	if len(b.terms) == 0 {
 		return a.times(b.c)
 	}

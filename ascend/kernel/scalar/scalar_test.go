@@ -84,8 +84,27 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+// What stands in place of a variable may mention it, and names of it give way once.
+func TestSubstituteAtOnce(t *testing.T) {
+	i, j := NewParam("i", 0, 9), NewParam("j", 0, 9)
+	name := NewNamed("name", i.Int().MulN(2))
+	x := name.Int().Add(i.Int()).Add(j.Int())
+	got := x.Substitute(func(v *Var) (Int, bool) {
+		switch v {
+		case i:
+			return i.Int().AddN(1), true
+		case j:
+			return i.Int(), true
+		}
+		return Int{}, false
+	})
+	if want := "((((i + 1) * 2) + (i + 1)) + i)"; got.String() != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestFolding(t *testing.T) {
-	x := NewParam("x", 0, 9).Int()
+	x, y := NewParam("x", 0, 9).Int(), NewParam("y", -9, 9).Int()
 	for _, c := range []struct{ got, want string }{
 		{x.AddN(1).AddN(2).String(), "(x + 3)"},
 		{x.MulN(2).MulN(3).String(), "(x * 6)"},
@@ -93,6 +112,11 @@ func TestFolding(t *testing.T) {
 		{x.Mod(10).String(), "x"},
 		{x.MinN(9).String(), "x"},
 		{x.Sub(x).String(), "0"},
+		{x.MulN(32).AddN(31).Div(32).String(), "x"},
+		{NewNamed("x2", x).Int().MulN(8).CeilDiv(8).String(), "x2"},
+		{x.MulN(32).AddN(70).Div(32).String(), "(x + 2)"},
+		{y.MulN(32).AddN(31).Div(32).String(), "(((y * 32) + 31) / 32)"},
+		{y.AddN(9).MulN(4).AddN(3).Div(4).String(), "(y + 9)"},
 		{x.MulN(16).Align(16).String(), "(x * 16)"},
 	} {
 		if c.got != c.want {

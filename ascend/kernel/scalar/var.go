@@ -86,26 +86,35 @@ func (n *node) depth() int {
 
 // Replace returns x with each use of v replaced by y.
 func (x Int) Replace(v *Var, y Int) Int {
+	return x.Substitute(func(u *Var) (Int, bool) { return y, u == v })
+}
+
+// Substitute returns x with each variable that by knows replaced by what it gives, all at once: by
+// is not asked about what it gave. A name of something that changes gives way to it.
+func (x Int) Substitute(by func(*Var) (Int, bool)) Int {
 	n := x.node()
 	switch n.op {
 	case OpConst:
 		return x
 	case OpVar:
-		return n.replaceVar(x, v, y)
+		return n.substituteVar(x, by)
 	}
-	a, b := Int{n.a}.Replace(v, y), Int{n.b}.Replace(v, y)
+	a, b := Int{n.a}.Substitute(by), Int{n.b}.Substitute(by)
 	if a.n == n.a && b.n == n.b {
 		return x
 	}
 	return rebuild(n.op, a, b)
 }
 
-func (n *node) replaceVar(x Int, v *Var, y Int) Int {
-	if n.v == v {
+func (n *node) substituteVar(x Int, by func(*Var) (Int, bool)) Int {
+	if y, ok := by(n.v); ok {
 		return y
 	}
-	if n.v.Kind == Named && n.v.Def.Mentions(v) {
-		return n.v.Def.Replace(v, y)
+	if n.v.Kind != Named {
+		return x
+	}
+	if def := n.v.Def.Substitute(by); def.n != n.v.Def.n {
+		return def
 	}
 	return x
 }
