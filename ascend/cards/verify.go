@@ -15,12 +15,21 @@ import (
 func Verify(ctx context.Context, b *bundle.Bundle, o gate.Options) (*gate.Report, error) {
 	m := b.Manifest()
 	if len(m.Kernels) == 0 {
-		return nil, &bundle.Error{Path: b.Dir(), Offset: -1, Reason: "the bundle has no kernels: it is for " + m.Targets[0],
-			Hint: "compile it with --target " + soc.Products()[0].Name}
+		return nil, &bundle.Error{
+			Path:   b.Dir(),
+			Offset: -1,
+			Reason: "the bundle has no kernels: it is for " + m.Targets[0],
+			Hint:   "compile it with --target " + soc.Products()[0].Name,
+		}
 	}
 	chip, err := soc.Find(m.Targets[0])
 	if err != nil {
-		return nil, &bundle.Error{Path: b.Dir(), Offset: -1, Reason: err.Error(), Hint: "a newer version of moge may know it"}
+		return nil, &bundle.Error{
+			Path:   b.Dir(),
+			Offset: -1,
+			Reason: err.Error(),
+			Hint:   "a newer version of moge may know it",
+		}
 	}
 	var list []gate.Kernel
 	for _, k := range m.Kernels {
@@ -29,8 +38,12 @@ func Verify(ctx context.Context, b *bundle.Bundle, o gate.Options) (*gate.Report
 			err = fmt.Errorf("the spec is that of %s", spec.KernelName())
 		}
 		if err != nil {
-			return nil, &bundle.Error{Path: b.Dir(), Offset: -1, Reason: fmt.Sprintf("kernel %q: %v", k.Name, err),
-				Hint: "compile it anew with this version"}
+			return nil, &bundle.Error{
+				Path:   b.Dir(),
+				Offset: -1,
+				Reason: fmt.Sprintf("kernel %q: %v", k.Name, err),
+				Hint:   "compile it anew with this version",
+			}
 		}
 		text, err := b.FileAsIs(k.Source)
 		if err != nil {

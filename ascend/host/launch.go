@@ -13,7 +13,8 @@ import (
 // launches each by a function of its own, whose argument is its struct of arguments.h.
 func launcher(programs []*device.Program) []byte {
 	var b strings.Builder
-	b.WriteString(`// Launches of the kernels over AscendCL. Open loads the binary that the CMake project builds; Launch
+	b.WriteString(
+		`// Launches of the kernels over AscendCL. Open loads the binary that the CMake project builds; Launch
 // puts one kernel on a stream, on as many cores as the chip has. Both return what AscendCL returns.
 #pragma once
 
@@ -24,7 +25,8 @@ func launcher(programs []*device.Program) []byte {
 
 struct Kernels {
     aclrtBinHandle binary = nullptr;
-`)
+`,
+	)
 	for _, p := range programs {
 		fmt.Fprintf(&b, "    aclrtFuncHandle %s = nullptr;\n", p.Name)
 	}
@@ -35,7 +37,12 @@ inline aclError Open(Kernels &k, const char *path)
     aclError e = aclrtBinaryLoadFromFile(path, nullptr, &k.binary);
 `)
 	for _, p := range programs {
-		fmt.Fprintf(&b, "    if (e == ACL_SUCCESS) e = aclrtBinaryGetFunction(k.binary, \"%s\", &k.%s);\n", p.Name, p.Name)
+		fmt.Fprintf(
+			&b,
+			"    if (e == ACL_SUCCESS) e = aclrtBinaryGetFunction(k.binary, \"%s\", &k.%s);\n",
+			p.Name,
+			p.Name,
+		)
 	}
 	b.WriteString("    return e;\n}\n")
 	for _, p := range programs {
@@ -50,12 +57,9 @@ inline aclError Launch(const Kernels &k, %s_arguments &a, aclrtStream stream)
 	return []byte(b.String())
 }
 
-// smoke is a program that launches every kernel once, at its smallest, on zeros: what a card says
-// to it is the first thing to know of a new build.
-func smoke(programs []*device.Program) []byte {
-	var b strings.Builder
-	b.WriteString(`// Launches every kernel once, on zeros and the smallest numbers it takes, and says which ones the card
-// ran. Usage: smoke BINARY, the file that the CMake project built.
+// smokeHead is what does not depend on the kernels.
+const smokeHead = `// Launches every kernel once, on zeros and the smallest numbers it takes, and says which ones
+// the card ran. Usage: smoke BINARY, the file that the CMake project built.
 #include <cstdio>
 #include <initializer_list>
 #include <vector>
@@ -97,7 +101,13 @@ template <typename A> void Run(const char *name, const Kernels &k, Memory &m, A 
     failures += e != ACL_SUCCESS;
 }
 
-`)
+`
+
+// smoke is a program that launches every kernel once, at its smallest, on zeros: what a card says
+// to it is the first thing to know of a new build.
+func smoke(programs []*device.Program) []byte {
+	var b strings.Builder
+	b.WriteString(smokeHead)
 	for _, p := range programs {
 		b.WriteString(smallest(p))
 	}
@@ -142,8 +152,12 @@ func smallest(p *device.Program) string {
 		return lo
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "void Run_%s(const Kernels &k, aclrtStream stream)\n{\n    Memory m;\n    %s_arguments a{};\n",
-		p.Name, p.Name)
+	fmt.Fprintf(
+		&b,
+		"void Run_%s(const Kernels &k, aclrtStream stream)\n{\n    Memory m;\n    %s_arguments a{};\n",
+		p.Name,
+		p.Name,
+	)
 	for _, g := range p.Globals {
 		fmt.Fprintf(&b, "    a.%s = m.Zeros(%d);\n", g.Name, bytesOf(g, least)+slack)
 	}

@@ -131,14 +131,18 @@ func TestHostProgramLaunchesEveryKernel(t *testing.T) {
 		}
 	}
 	program := filepath.Join(dir, "smoke")
-	out, err := exec.Command(compiler, "-std=c++17", "-Wall", "-Werror", "-Itestdata", "-I"+filepath.Join(dir, "include"),
-		"-o", program, filepath.Join(dir, "host", "smoke.cpp")).CombinedOutput()
+	out, err := exec.Command(compiler, "-std=c++17", "-Wall", "-Werror", "-Itestdata",
+		"-I"+filepath.Join(dir, "include"), "-o", program,
+		filepath.Join(dir, "host", "smoke.cpp")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	out, err = exec.Command(program, "kernels.o").CombinedOutput()
-	want := fmt.Sprintf("load kernels.o\nlaunch a on 8, 24 bytes\n%-40s ran 0\nlaunch broken on 8, 24 bytes\n%-40s FAILED 507\n",
-		"a", "broken")
+	want := fmt.Sprintf(
+		"load kernels.o\nlaunch a on 8, 24 bytes\n%-40s ran 0\nlaunch broken on 8, 24 bytes\n%-40s FAILED 507\n",
+		"a",
+		"broken",
+	)
 	if string(out) != want || err == nil || err.Error() != "exit status 1" {
 		t.Errorf("%v\n%s\nwant\n%s", err, out, want)
 	}

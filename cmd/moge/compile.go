@@ -110,6 +110,9 @@ func (f *compileFlags) run(cmd *cobra.Command, app *cli.App, dir string) error {
 		return err
 	}
 	defer m.Close()
+	if m.Quantized && f.card() {
+		f.settings.Passes.Float = dtype.Invalid // decided when it was quantized
+	}
 	switch {
 	case f.emitOnly != "":
 		return f.emit(ctx, app, m)

@@ -28,7 +28,10 @@ func (f *compileFlags) planCard(app *cli.App, execute bool) error {
 		return nil
 	}
 	if err := emu.Available(); err != nil {
-		return exit.With(exit.Failed, fmt.Errorf("%w; or leave the execution of the kernels out with --no-gate", err))
+		return exit.With(
+			exit.Failed,
+			fmt.Errorf("%w; or leave the execution of the kernels out with --no-gate", err),
+		)
 	}
 	p.Gate = &gate.Options{Seed: f.gateSeed, Progress: gateProgress(app)}
 	return nil
@@ -51,10 +54,25 @@ type kernelFlags struct {
 
 func (f *kernelFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.names, "kernel", nil, "execute this kernel alone, as its file is now; repeatable")
-	flags.StringVar(&f.shapes, "shapes", "default", "default, or all: every edge of token counts and lengths")
+	flags.StringArrayVar(
+		&f.names,
+		"kernel",
+		nil,
+		"execute this kernel alone, as its file is now; repeatable",
+	)
+	flags.StringVar(
+		&f.shapes,
+		"shapes",
+		"default",
+		"default, or all: every edge of token counts and lengths",
+	)
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the inputs and of the order that cores take turns in")
-	flags.StringVar(&f.trace, "trace", "", "write the predicted timelines to this file, for chrome://tracing or Perfetto")
+	flags.StringVar(
+		&f.trace,
+		"trace",
+		"",
+		"write the predicted timelines to this file, for chrome://tracing or Perfetto",
+	)
 	flags.BoolVar(&f.off, "no-gate", false, "do not execute kernels")
 	cmd.MarkFlagsMutuallyExclusive("no-gate", "kernel")
 	cmd.MarkFlagsMutuallyExclusive("no-gate", "trace")
@@ -68,14 +86,22 @@ func (f *kernelFlags) check(cmd *cobra.Command, b *bundle.Bundle) error {
 	}
 	for _, name := range []string{"shapes", "seed", "trace", "no-gate"} {
 		if cmd.Flags().Changed(name) {
-			return cli.Usage("--%s is for bundles with kernels; this one is for %s", name, b.Manifest().Targets[0])
+			return cli.Usage(
+				"--%s is for bundles with kernels; this one is for %s",
+				name,
+				b.Manifest().Targets[0],
+			)
 		}
 	}
 	return nil
 }
 
 // execute runs the gate on what is in the bundle.
-func (f *kernelFlags) execute(ctx context.Context, app *cli.App, b *bundle.Bundle) (*gate.Report, error) {
+func (f *kernelFlags) execute(
+	ctx context.Context,
+	app *cli.App,
+	b *bundle.Bundle,
+) (*gate.Report, error) {
 	o := gate.Options{Seed: f.seed, Only: f.names, Progress: gateProgress(app)}
 	switch f.shapes {
 	case "default":
@@ -85,8 +111,15 @@ func (f *kernelFlags) execute(ctx context.Context, app *cli.App, b *bundle.Bundl
 		return nil, cli.Usage("--shapes %s: known are default, all", f.shapes)
 	}
 	for _, name := range f.names {
-		if !slices.ContainsFunc(b.Manifest().Kernels, func(k *bundlepb.Kernel) bool { return k.Name == name }) {
-			return nil, cli.Usage("--kernel %s: the bundle has no such kernel; it has %s", name, kernelNames(b))
+		if !slices.ContainsFunc(
+			b.Manifest().Kernels,
+			func(k *bundlepb.Kernel) bool { return k.Name == name },
+		) {
+			return nil, cli.Usage(
+				"--kernel %s: the bundle has no such kernel; it has %s",
+				name,
+				kernelNames(b),
+			)
 		}
 	}
 	if err := emu.Available(); err != nil {
@@ -127,4 +160,32 @@ func failed(r *gate.Report) error {
 		return nil
 	}
 	return &cards.FailedError{Report: r}
+}
+
+// gateFacts is what came of the kernels of a bundle for a card.
+type gateFacts struct {
+	Kernels  int    `json:"kernels"`
+	Target   string `json:"target"`
+	Executed bool   `json:"executed"` // and all gave what they must, else there is no bundle
+	Seed     uint64 `json:"seed"`
+}
+
+// gateOf is nil for a bundle without kernels.
+func gateOf(m *bundlepb.Manifest) *gateFacts {
+	if len(m.Kernels) == 0 {
+		return nil
+	}
+	return &gateFacts{len(m.Kernels), m.Targets[0], m.Gate.GetPassed(), m.Gate.GetSeed()}
+}
+
+// String is the line of the report.
+func (g *gateFacts) String() string {
+	if !g.Executed {
+		return fmt.Sprintf("none: %d kernels were not executed", g.Kernels)
+	}
+	return fmt.Sprintf(
+		"%d kernels executed on an emulated %s, all as their references",
+		g.Kernels,
+		g.Target,
+	)
 }

@@ -33,6 +33,7 @@ type jobReport struct {
 	Warnings    []string   `json:"warnings"`
 	Casts       []cast     `json:"casts"`
 	PassTimes   []passTime `json:"pass_times,omitempty"`
+	Gate        *gateFacts `json:"gate,omitempty"` // of a bundle for a card
 }
 
 type modelFacts struct {
@@ -80,6 +81,7 @@ func (f *jobFlags) summary(schema string, m *driver.Model, s *driver.Summary) *j
 	if schema == compileSchema {
 		run := runTimeOf(s)
 		r.RunTime = &run
+		r.Gate = gateOf(s.Manifest)
 	}
 	for _, c := range s.Casts {
 		r.Casts = append(r.Casts, cast{c.Tensor, c.Overflow, c.Flush, c.NonFinite, c.CastReport})

@@ -36,6 +36,9 @@ func (r *jobReport) print(app *cli.App) {
 		row(w, "run time", "weights %s, arena %s, cache %s (%d sequences of %d positions, %s)",
 			units.Bytes(t.Weights), units.Bytes(t.Arena), units.Bytes(t.Cache), t.Seqs, t.Context, t.KV)
 	}
+	if g := r.Gate; g != nil {
+		row(w, "gate", "%s", g)
+	}
 	row(w, "memory", "%s at least to compile", units.Bytes(r.Memory))
 	list(app, w, "warning", r.Warnings)
 	list(app, w, "cast", r.castLines())

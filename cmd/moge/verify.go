@@ -110,7 +110,9 @@ func (f *verifyFlags) run(cmd *cobra.Command, app *cli.App, dir string) error {
 // runKernels executes kernels by name, edited ones too: nothing else is checked.
 func (f *verifyFlags) runKernels(ctx context.Context, app *cli.App, dir string) error {
 	if f.source != "" {
-		return cli.Usage("--kernel executes kernels as their files are now; --source compares a whole bundle: use one of them")
+		return cli.Usage(
+			"--kernel executes kernels as their files are now; --source compares a whole bundle: use one of them",
+		)
 	}
 	b, err := bundle.Open(dir, bundle.OpenOptions{AsIs: cards.Folder})
 	if err != nil {

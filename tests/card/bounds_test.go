@@ -16,7 +16,12 @@ func stored(n *ir.Node, i int) string {
 		return storedCast(n.Args[0].Def)
 	case ir.OpAddRMSNorm:
 		return n.Site + [...]string{" sum", " out"}[i]
-	case ir.OpQuantize, ir.OpQuantizeStatic:
+	case ir.OpQuantizeStatic:
+		if i == 1 {
+			return "" // the scale is in the kernel
+		}
+		fallthrough
+	case ir.OpQuantize:
 		if from := n.Args[0].Def; from.Op == ir.OpRMSNorm || from.Op == ir.OpAddRMSNorm {
 			return from.Site + [...]string{" q", " scale"}[i]
 		}
@@ -27,6 +32,9 @@ func stored(n *ir.Node, i int) string {
 	case ir.OpPermute:
 		if len(n.Result().Type.Shape) == 2 {
 			return n.Site + " rows"
+		}
+		if n.Args[0].Def.Op == ir.OpQuantizeStatic {
+			return ""
 		}
 		return n.Site + " rowScale"
 	case ir.OpTakeRows:
@@ -101,7 +109,7 @@ func (b bounds) of(i, j int, want float64) float64 {
 			return 0
 		}
 		return 2 * halfStep(want)
-	case ir.OpQuantize:
+	case ir.OpQuantize, ir.OpQuantizeStatic:
 		return b.quantized(i, want)
 	case ir.OpMoEGate:
 		if i == 0 {

@@ -1,10 +1,13 @@
 package card
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -161,7 +164,57 @@ func step(t *testing.T, r device.Runner, ids []int32, from int) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wantTop(t, r, logits, len(logits)/len(ids))
 	return append([]float32(nil), logits...)
+}
+
+// wantTop checks what sampling needs of the logits: the greatest of each row, equal ones by id, exactly,
+// their maximum, and the sum of exponentials, whose parts and tree are in f32.
+func wantTop(t *testing.T, r device.Runner, logits []float32, vocab int) {
+	t.Helper()
+	values, err := r.Floats("top.values")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := r.Ints("top.ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := r.Floats("top.stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := len(logits) / vocab
+	count, width := len(ids)/rows, len(stats)/rows
+	for row := range rows {
+		x := logits[row*vocab:][:vocab]
+		order := make([]int, vocab)
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(x[b], x[a]) })
+		sum := 0.0
+		for _, v := range x {
+			sum += math.Exp(float64(v) - float64(x[order[0]]))
+		}
+		if got := stats[row*width:][:2]; got[0] != x[order[0]] ||
+			math.Abs(float64(got[1])-sum) > sum*64/(1<<24) {
+			t.Fatalf("row %d: maximum and sum are %v, want %v and %v", row, got, x[order[0]], sum)
+		}
+		for i := range count {
+			if at := row*count + i; int(ids[at]) != order[i] || values[at] != x[order[i]] {
+				t.Fatalf(
+					"row %d: place %d is %d of %v, want %d of %v",
+					row,
+					i,
+					ids[at],
+					values[at],
+					order[i],
+					x[order[i]],
+				)
+			}
+		}
+	}
 }
 
 // inputs is one sequence in one step of the interpreter.
