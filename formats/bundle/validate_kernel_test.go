@@ -14,7 +14,13 @@ func carded() *bundlepb.Manifest {
 	m.Files = append(m.Files, &bundlepb.File{Path: "zzz/k.cpp", Sha256: anySum})
 	s := firstStep(m)
 	s.Op, s.Variant = bundlepb.OpCode_LAUNCH, "k"
-	k := &bundlepb.Kernel{Name: "k", Source: "zzz/k.cpp", Blocks: 8, Scalars: []string{"tokens"}, Spec: []byte("{}")}
+	k := &bundlepb.Kernel{
+		Name:    "k",
+		Source:  "zzz/k.cpp",
+		Blocks:  8,
+		Scalars: []string{"tokens"},
+		Spec:    []byte("{}"),
+	}
 	for i := range s.Args {
 		k.Tensors = append(k.Tensors, &bundlepb.KernelTensor{Name: string(rune('a' + i)),
 			Role: bundlepb.TensorRole_ROLE_IN})
