@@ -3,59 +3,19 @@ package emucard
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"moge/ascend/emu"
-	"moge/ascend/soc"
-	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/runtime/card"
 )
 
-// Device runs bundles for cards on the emulated chip, for values alone: the gate is what looks for races
-// and undefined bytes. Its name is "emulated".
-func Device() card.Device { return card.New("emulated", open(true)) }
-
-// Checked is Device with every check of the emulator in every launch: far slower.
-func Checked() card.Device { return card.New("emulated", open(false)) }
-
-func open(fast bool) card.Opener {
-	return func(ctx context.Context, b *bundle.Bundle, need int64) (card.Card, error) {
-		chip, err := soc.Find(b.Manifest().Targets[0])
-		if err != nil {
-			return nil, &bundle.Error{Path: b.Dir(), Offset: -1, Reason: err.Error(),
-				Hint: "a newer version of moge may know it"}
-		}
-		var sources []emu.Source
-		for _, k := range b.Manifest().Kernels {
-			text, err := b.File(k.Source)
-			if err != nil {
-				return nil, err
-			}
-			sources = append(sources, emu.Source{Name: k.Name, Text: string(text)})
-		}
-		lib, err := emu.Compile(ctx, chip, sources)
-		if err != nil {
-			return nil, err
-		}
-		dev, err := lib.Start(ctx, need+1<<20)
-		if err != nil {
-			return nil, joined(err, lib.Close())
-		}
-		return &emulated{lib: lib, dev: dev, fast: fast}, nil
-	}
-}
-
-func joined(err, more error) error {
-	if more == nil {
-		return err
-	}
-	return fmt.Errorf("%w; and %w", err, more)
-}
-
+// emulated is a card: a device of package emu and the library that it runs.
 type emulated struct {
 	lib  *emu.Library
 	dev  *emu.Device
 	fast bool
+	used card.Addr // memory from here on has never been written, and so is zero
 }
 
 // Alloc reserves memory.
@@ -66,7 +26,7 @@ func (e *emulated) Alloc(bytes int64) (card.Addr, error) {
 
 // Write copies to the device.
 func (e *emulated) Write(at card.Addr, data []byte) error {
-	copy(e.dev.Bytes(emu.Addr(at), int64(len(data))), data)
+	copy(e.bytes(at, int64(len(data))), data)
 	return nil
 }
 
@@ -76,23 +36,44 @@ func (e *emulated) Read(at card.Addr, into []byte) error {
 	return nil
 }
 
-// Clear sets bytes to zero.
+// Clear sets bytes to zero. It leaves alone what never was anything else: a cache then takes memory
+// of the host only as it fills.
 func (e *emulated) Clear(at card.Addr, bytes int64) error {
-	clear(e.dev.Bytes(emu.Addr(at), bytes))
+	if at < e.used {
+		clear(e.bytes(at, bytes))
+	}
 	return nil
 }
 
-var roles = map[bundlepb.TensorRole]emu.Role{
+// bytes is memory that is about to be written.
+func (e *emulated) bytes(at card.Addr, n int64) []byte {
+	e.used = max(e.used, at+card.Addr(n))
+	return e.dev.Bytes(emu.Addr(at), n)
+}
+
+// roles are those of the manifest for values alone.
+var roles = [...]emu.Role{
 	bundlepb.TensorRole_ROLE_IN: emu.In, bundlepb.TensorRole_ROLE_OUT: emu.Out,
 	bundlepb.TensorRole_ROLE_IN_OUT: emu.InOut, bundlepb.TensorRole_ROLE_SCRATCH: emu.Workspace,
 	bundlepb.TensorRole_ROLE_ZEROED: emu.Zeroed,
 }
 
+// role is the role of a tensor in a launch. With checks an output is one that was defined before:
+// what a step passes may reach beyond the rows that the kernel writes, into those of another launch,
+// which must be neither dirtied nor missed.
+func (e *emulated) role(r bundlepb.TensorRole) emu.Role {
+	if r == bundlepb.TensorRole_ROLE_OUT && !e.fast {
+		return emu.InOut
+	}
+	return roles[r]
+}
+
 // Launch runs a kernel to its end. What the emulator finds is an error.
 func (e *emulated) Launch(ctx context.Context, l card.Launch) error {
+	e.used = math.MaxUint64
 	run := emu.Launch{Kernel: l.Kernel, Blocks: l.Blocks, Fast: e.fast}
 	for _, t := range l.Tensors {
-		run.Args = append(run.Args, emu.Tensor(emu.Addr(t.At), t.Bytes, roles[t.Role]))
+		run.Args = append(run.Args, emu.Tensor(emu.Addr(t.At), t.Bytes, e.role(t.Role)))
 	}
 	for _, v := range l.Scalars {
 		run.Args = append(run.Args, emu.Int32(v))
@@ -102,20 +83,22 @@ func (e *emulated) Launch(ctx context.Context, l card.Launch) error {
 		return err
 	}
 	if len(r.Findings) > 0 {
-		return fmt.Errorf("kernel %s: %v", l.Kernel, r.Findings[0])
+		return &FindingsError{r.Findings}
 	}
 	return nil
 }
 
 // Close ends the device.
-func (e *emulated) Close() error {
-	err := e.dev.Close()
-	return joinedOrNil(err, e.lib.Close())
-}
+func (e *emulated) Close() error { return joined(e.dev.Close(), e.lib.Close()) }
 
-func joinedOrNil(err, more error) error {
-	if err == nil {
-		return more
+// FindingsError says which rules a kernel broke.
+type FindingsError struct{ Findings []emu.Finding }
+
+// Error is the first: kernel, block, line, rule, source; and how many there are beside it.
+func (e *FindingsError) Error() string {
+	text := "kernel " + e.Findings[0].String()
+	if more := len(e.Findings) - 1; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
 	}
-	return joined(err, more)
+	return text
 }

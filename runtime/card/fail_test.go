@@ -26,9 +26,9 @@ func TestFailedSteps(t *testing.T) {
 		"prefill": "step 3 at at.prefill: the card is on fire",
 		"decode":  "step 4 at at.decode: the card is on fire",
 		"head":    "step 6 at at.head: the card is on fire",
-		"write":   "the card is on fire",
+		"write":   "input tokens: the card is on fire",
 		"clear":   "step 2 at at.write: the card is on fire",
-		"read":    "the card is on fire",
+		"read":    "step 0 at at.embed: read tensor out: the card is on fire",
 	} {
 		t.Run(what, func(t *testing.T) {
 			c, r := loaded(t, device.Options{Tap: func(string, string, []any) {}})
@@ -91,8 +91,7 @@ func TestOutOfPages(t *testing.T) {
 func TestRefusedSteps(t *testing.T) {
 	_, r := loaded(t, device.Options{Context: 3})
 	one := func(token, position, sequence int32) device.Batch {
-		return device.Batch{Tokens: []int32{token}, Positions: []int32{position},
-			Sequences: []int32{sequence}}
+		return device.Batch{Tokens: []int32{token}, Positions: []int32{position}, Sequences: []int32{sequence}}
 	}
 	new(history).runChecked(t, r, device.Batch{Tokens: []int32{1, 2, 3}, Positions: []int32{0, 1, 2},
 		Sequences: []int32{0, 0, 0}})
@@ -123,8 +122,7 @@ func TestSequences(t *testing.T) {
 	if r.Length(-1) != 0 || r.Length(4) != 0 || r.Length(1) != 2 {
 		t.Error("lengths", r.Length(-1), r.Length(4), r.Length(1))
 	}
-	want := device.Limits{BatchTokens: maxT, Seqs: maxSeqs_, Context: context_, LogitsRows: maxL}
-	if r.Limits() != want {
+	if want := (device.Limits{BatchTokens: maxT, Seqs: maxSeqs_, Context: context_, LogitsRows: maxL}); r.Limits() != want {
 		t.Errorf("limits %+v, want %+v", r.Limits(), want)
 	}
 }
@@ -139,11 +137,10 @@ func TestOutputs(t *testing.T) {
 	wantError(t, err, `output "logits" has elements of f32, not of i32`)
 	_, err = r.Floats("sums")
 	wantError(t, err, `output "sums" has elements of i32, not of f32`)
-	new(history).runChecked(t, r, device.Batch{Tokens: []int32{1}, Positions: []int32{0},
-		Sequences: []int32{1}})
+	new(history).runChecked(t, r, device.Batch{Tokens: []int32{1}, Positions: []int32{0}, Sequences: []int32{1}})
 	c.failing = map[string]error{"read": errCard}
 	_, err = r.Ints("experts.0")
-	wantError(t, err, `the card is on fire`)
+	wantError(t, err, `output "experts.0": the card is on fire`)
 }
 
 func TestClose(t *testing.T) {

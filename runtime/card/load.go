@@ -13,21 +13,17 @@ import (
 // loader is a program that was checked.
 type loader struct {
 	bundle  *bundle.Bundle
+	rank    *bundle.Rank
 	program *bundlepb.Program
 	opt     device.Options
 
-	limits    device.Limits
-	compiled  device.Limits // before the options narrowed them
-	pages     int           // of the cache
-	buffers   []buffer
-	steps     []step
-	inputs    map[string]int // buffer by name
-	outputs   map[string]int
-	kernels   map[string]*bundlepb.Kernel
-	vocab     int64
-	perToken  int64 // experts
-	capacity  int   // pages that offsets of the kernels reach
-	tableCols int   // pages that a row of the page table holds
+	limits   device.Limits
+	pages    int // of the cache
+	capacity int // pages that offsets of the kernels reach
+	buffers  []buffer
+	steps    []step
+	outputs  map[string]int // buffer by name
+	kernels  map[string]*bundlepb.Kernel
 }
 
 // buffer is a matrix in the arena.
@@ -38,19 +34,24 @@ type buffer struct {
 	offset int64
 }
 
+// pitch is the bytes from one row to the next.
 func (b buffer) pitch() int64 { return b.dtype.Bytes(b.cols) }
 
-// limit bounds every limit, so that counts fit in an int32.
-const limit = 1 << 24
+const (
+	maxTokens    = 1 << 24 // limits of tokens, rows and positions: their multiples fit in an int32
+	maxSequences = 1 << 16
+	block        = 32 // bytes: rows, and so what a launch is given, begin at multiples of it
+)
 
-func newLoader(b *bundle.Bundle, p *bundlepb.Program, opt device.Options) (*loader, error) {
-	m := b.Manifest()
-	l := &loader{bundle: b, program: p, opt: opt, inputs: map[string]int{}, outputs: map[string]int{},
-		kernels: map[string]*bundlepb.Kernel{}, vocab: m.Model.VocabSize, perToken: m.Model.ExpertsPerToken}
-	for _, k := range m.Kernels {
+func newLoader(b *bundle.Bundle, rank *bundle.Rank, p *bundlepb.Program,
+	opt device.Options) (*loader, error) {
+	l := &loader{bundle: b, rank: rank, program: p, opt: opt, outputs: map[string]int{},
+		kernels: map[string]*bundlepb.Kernel{}}
+	for _, k := range b.Manifest().Kernels {
 		l.kernels[k.Name] = k
 	}
-	for _, part := range []func() error{l.setLimits, l.setBuffers, l.setStates, l.setPorts, l.setSteps} {
+	parts := []func() error{l.setLimits, l.setBuffers, l.setStates, l.setInputs, l.setOutputs, l.setSteps}
+	for _, part := range parts {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -60,39 +61,34 @@ func newLoader(b *bundle.Bundle, p *bundlepb.Program, opt device.Options) (*load
 
 func (l *loader) setLimits() error {
 	p := l.program.Limits
-	if max(p.MaxBatchTokens, p.MaxSeqs, p.Context, p.MaxLogitsRows) > limit {
-		return fmt.Errorf("limits beyond %d", limit)
+	if max(p.MaxBatchTokens, p.Context, p.MaxLogitsRows) > maxTokens || p.MaxSeqs > maxSequences {
+		return fmt.Errorf("limits beyond %d tokens or %d sequences", maxTokens, maxSequences)
 	}
-	l.limits = device.Limits{
-		BatchTokens: int(p.MaxBatchTokens),
-		Seqs:        int(p.MaxSeqs),
-		Context:     int(p.Context),
-		LogitsRows:  int(p.MaxLogitsRows),
-	}
+	l.limits = device.Limits{BatchTokens: int(p.MaxBatchTokens), Seqs: int(p.MaxSeqs),
+		Context: int(p.Context), LogitsRows: int(p.MaxLogitsRows)}
 	if l.limits.LogitsRows == 0 {
 		l.limits.LogitsRows = l.limits.Seqs
 	}
-	l.compiled = l.limits
 	return nil
 }
 
-// narrow applies the options.
+// narrow applies the options. The pool holds what CacheRows asks for, at most all sequences at full
+// length, and at most what offsets of the kernels reach.
 func (l *loader) narrow() error {
 	switch o := l.opt; {
 	case o.Context < 0 || o.CacheRows < 0:
-		return fmt.Errorf("context %d, cache of %d positions: none can be negative", o.Context, o.CacheRows)
+		return fmt.Errorf("context %d, cache of %d positions: none can be negative",
+			o.Context, o.CacheRows)
 	case o.Context > int64(l.limits.Context):
-		return fmt.Errorf("context %d is more than the %d positions that %s was compiled for", o.Context,
-			l.limits.Context, l.bundle.Dir())
+		return fmt.Errorf("context %d is more than the %d positions that %s was compiled for",
+			o.Context, l.limits.Context, l.bundle.Dir())
 	case o.Context > 0:
 		l.limits.Context = int(o.Context)
 	}
-	each := (l.limits.Context + PageRows - 1) / PageRows
-	l.pages = each * l.limits.Seqs
-	if l.opt.CacheRows > 0 {
-		l.pages = int(min(int64(l.pages), (l.opt.CacheRows+PageRows-1)/PageRows))
+	l.pages = min(l.capacity, pagesOf(l.limits.Context)*l.limits.Seqs)
+	if rows := l.opt.CacheRows; rows > 0 && rows < int64(l.pages)*PageRows {
+		l.pages = pagesOf(int(rows))
 	}
-	l.pages = min(l.pages, l.capacity)
 	return nil
 }
 
@@ -102,19 +98,48 @@ func (l *loader) setBuffers() error {
 		switch b.dtype {
 		case dtype.F32, dtype.F16, dtype.I32, dtype.I8:
 		default:
-			return fmt.Errorf("buffer %d: elements of %v", i, b.dtype)
+			return fmt.Errorf("buffer %d: elements of %v, want f32, f16, i32 or i8", i, b.dtype)
 		}
 		if len(p.Shape) != 2 || p.Shape[1].Scalar != bundlepb.Scalar_FIXED ||
 			p.Shape[0].Scalar > bundlepb.Scalar_L {
 			return fmt.Errorf("buffer %d: not a matrix of rows for tokens or logits", i)
 		}
 		b.rows, b.cols = p.Shape[0], p.Shape[1].Coef
-		if b.cols < 1 || b.rows.Coef < 1 {
-			return fmt.Errorf("buffer %d: %d rows of %d", i, b.rows.Coef, b.cols)
+		if b.cols < 1 || b.rows.Coef < 1 || b.pitch()%block != 0 {
+			return fmt.Errorf("buffer %d: %d rows of %d bytes, want rows of whole %d bytes",
+				i, b.rows.Coef, b.pitch(), block)
 		}
 		l.buffers = append(l.buffers, b)
 	}
 	return nil
+}
+
+// rowsAt is the rows of a buffer for a value of its scalar.
+func (b buffer) rowsAt(scalar int64) int64 {
+	if b.rows.Scalar == bundlepb.Scalar_FIXED {
+		return b.rows.Coef
+	}
+	div := max(1, b.rows.Div)
+	return b.rows.Coef * ((scalar + div - 1) / div)
+}
+
+// largest is the bytes of a buffer when its scalar is at its limit.
+func (l *loader) largest(b buffer) int64 {
+	return b.rowsAt(int64(l.limit(b.rows.Scalar))) * b.pitch()
+}
+
+// limit is the largest value of T or L.
+func (l *loader) limit(s bundlepb.Scalar) int {
+	if s == bundlepb.Scalar_L {
+		return l.limits.LogitsRows
+	}
+	return l.limits.BatchTokens
+}
+
+// hasRowFor reports whether a buffer has one row for each unit of a scalar, rounded up or not; for
+// FIXED, whether its rows are constant.
+func (b buffer) hasRowFor(s bundlepb.Scalar) bool {
+	return b.rows.Scalar == s && (s == bundlepb.Scalar_FIXED || b.rows.Coef == max(1, b.rows.Div))
 }
 
 // setStates checks the slots of the cache and finds how many pages offsets of 31 bits reach.
@@ -127,69 +152,7 @@ func (l *loader) setStates() error {
 		l.capacity = min(l.capacity, int(math.MaxInt32/(PageRows*s.Heads*s.Width)))
 	}
 	if l.capacity < 1 {
-		return fmt.Errorf("a page of the cache is larger than 31 bits reach")
+		return fmt.Errorf("a page of the cache has more elements than 31 bits count")
 	}
 	return nil
-}
-
-// inputShapes are the inputs that the host fills: what their rows count, and the columns they need.
-var inputShapes = map[string]struct {
-	rows bundlepb.Scalar
-	cols int64
-}{
-	"tokens": {bundlepb.Scalar_T, 1}, "rows": {bundlepb.Scalar_L, 1}, "places": {bundlepb.Scalar_T, 2},
-	"pages": {bundlepb.Scalar_FIXED, 1}, "lengths": {bundlepb.Scalar_FIXED, 1},
-}
-
-func (l *loader) setPorts() error {
-	for _, p := range l.program.Inputs {
-		want, known := inputShapes[p.Name]
-		b := l.buffers[p.Buffer]
-		if !known || b.dtype != dtype.I32 || b.rows.Scalar != want.rows || b.cols < want.cols ||
-			want.rows != bundlepb.Scalar_FIXED && !wholeRows(b.rows) {
-			return fmt.Errorf("input %q: not one that the host fills, or not of its shape", p.Name)
-		}
-		l.inputs[p.Name] = int(p.Buffer)
-	}
-	if i, ok := l.inputs["pages"]; ok {
-		b, each := l.buffers[i], int64((l.limits.Context+PageRows-1)/PageRows)
-		if b.rows.Coef < int64(l.limits.Seqs) || b.cols < each {
-			return fmt.Errorf("input pages: %d rows of %d for %d sequences of %d pages", b.rows.Coef, b.cols,
-				l.limits.Seqs, each)
-		}
-		l.tableCols = int(b.cols)
-	}
-	if i, ok := l.inputs["lengths"]; ok {
-		if b := l.buffers[i]; b.rows.Coef*b.cols < int64(l.limits.Seqs) {
-			return fmt.Errorf(
-				"input lengths: %d elements for %d sequences",
-				b.rows.Coef*b.cols,
-				l.limits.Seqs,
-			)
-		}
-	}
-	for _, p := range l.program.Outputs {
-		b := l.buffers[p.Buffer]
-		if b.dtype != dtype.F32 && b.dtype != dtype.I32 || b.rows.Scalar == bundlepb.Scalar_FIXED ||
-			!wholeRows(b.rows) || b.cols < l.width(p.Name, b) {
-			return fmt.Errorf("output %q: not rows of tokens or logits", p.Name)
-		}
-		l.outputs[p.Name] = int(p.Buffer)
-	}
-	return nil
-}
-
-// wholeRows reports whether a dimension holds at least one row for each unit of its scalar.
-func wholeRows(d *bundlepb.Dim) bool { return d.Coef >= max(1, d.Div) }
-
-// width is the elements of a row of an output that mean something.
-func (l *loader) width(name string, b buffer) int64 {
-	const experts = "experts."
-	switch {
-	case name == "logits":
-		return l.vocab
-	case len(name) > len(experts) && name[:len(experts)] == experts:
-		return l.perToken
-	}
-	return b.cols
 }

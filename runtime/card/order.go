@@ -2,8 +2,8 @@ package card
 
 import "moge/runtime/device"
 
-// order is a batch as the kernels take it: first the sequences with one token, then each other sequence
-// with its tokens one after another.
+// order is a batch as the kernels take it: first the sequences with one token, then each other
+// sequence with its tokens one after another, both in order of their first tokens.
 type order struct {
 	tokens    []int  // of the caller's batch, in the card's order
 	at        []int  // by the caller's token: its row on the card
@@ -24,16 +24,16 @@ func orderOf(b device.Batch) *order {
 		of[s] = append(of[s], t)
 	}
 	o := &order{at: make([]int, len(b.Tokens))}
-	for _, decode := range []bool{true, false} {
+	for _, single := range []bool{true, false} {
 		for _, s := range seen {
-			if (len(of[s]) == 1) != decode {
+			if (len(of[s]) == 1) != single {
 				continue
 			}
 			o.sequences = append(o.sequences, span{int(s), len(o.tokens), len(of[s])})
 			o.tokens = append(o.tokens, of[s]...)
-			if decode {
-				o.decode++
-			}
+		}
+		if single {
+			o.decode = len(o.sequences)
 		}
 	}
 	for row, t := range o.tokens {

@@ -7,29 +7,38 @@ const PageRows = 256
 
 // pages is which pages of the cache each sequence has. All states share the numbering.
 type pages struct {
-	free   []int32 // taken from the end
-	owned  [][]int32
-	length []int
+	count, next int32   // in all, and never taken so far
+	free        []int32 // given back; taken from the end
+	owned       [][]int32
+	length      []int
 }
 
 func newPages(sequences, count int) *pages {
-	p := &pages{owned: make([][]int32, sequences), length: make([]int, sequences)}
-	for i := count - 1; i >= 0; i-- {
-		p.free = append(p.free, int32(i))
-	}
-	return p
+	return &pages{count: int32(count), owned: make([][]int32, sequences), length: make([]int, sequences)}
 }
+
+// take is a free page; there must be one.
+func (p *pages) take() int32 {
+	if last := len(p.free) - 1; last >= 0 {
+		page := p.free[last]
+		p.free = p.free[:last]
+		return page
+	}
+	p.next++
+	return p.next - 1
+}
+
+// pagesOf is the number of pages of a sequence.
+func pagesOf(length int) int { return (length + PageRows - 1) / PageRows }
 
 // reserve makes room for a sequence of the given length, or changes nothing.
 func (p *pages) reserve(sequence, length int) error {
-	need := (length+PageRows-1)/PageRows - len(p.owned[sequence])
-	if need > len(p.free) {
-		return &kv.OutOfPagesError{Seq: sequence, Need: need, Free: len(p.free)}
+	need := pagesOf(length) - len(p.owned[sequence])
+	if free := len(p.free) + int(p.count-p.next); need > free {
+		return &kv.OutOfPagesError{Seq: sequence, Need: need, Free: free}
 	}
 	for range need {
-		last := len(p.free) - 1
-		p.owned[sequence] = append(p.owned[sequence], p.free[last])
-		p.free = p.free[:last]
+		p.owned[sequence] = append(p.owned[sequence], p.take())
 	}
 	p.length[sequence] = length
 	return nil
@@ -37,7 +46,7 @@ func (p *pages) reserve(sequence, length int) error {
 
 // truncate shortens a sequence and gives back the pages that it no longer needs.
 func (p *pages) truncate(sequence, length int) {
-	keep := (length + PageRows - 1) / PageRows
+	keep := pagesOf(length)
 	for i := len(p.owned[sequence]) - 1; i >= keep; i-- {
 		p.free = append(p.free, p.owned[sequence][i])
 	}

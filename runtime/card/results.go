@@ -6,7 +6,6 @@ import (
 
 	"moge/formats/bundle/bundlepb"
 	"moge/ir/dtype"
-	"moge/runtime/device"
 )
 
 // Floats is an f32 output of the last step; see device.Runner.
@@ -43,22 +42,26 @@ func (r *runner) output(name string, want dtype.Type) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("the program has no output %q", name)
 	}
-	b := r.loader.buffers[i]
+	b := r.buffers[i]
 	switch {
 	case b.dtype != want:
 		return nil, fmt.Errorf("output %q has elements of %v, not of %v", name, b.dtype, want)
 	case !r.ran:
 		return nil, fmt.Errorf("output %q: no step has succeeded", name)
 	}
-	count := r.scalar(b.rows.Scalar)
-	raw := make([]byte, count*b.pitch())
+	raw := make([]byte, r.scalar(b.rows.Scalar)*b.pitch())
 	if len(raw) == 0 {
 		return nil, nil
 	}
-	if err := r.card.Read(r.buffers[i], raw); err != nil {
-		return nil, err
+	if err := r.card.Read(r.at[i], raw); err != nil {
+		return nil, fmt.Errorf("output %q: %w", name, err)
 	}
-	width := 4 * r.width(name, b)
+	return r.unpadded(b, 4*r.width(name, b), raw), nil
+}
+
+// unpadded is the first width bytes of each row, rows of tokens in the caller's order.
+func (r *runner) unpadded(b buffer, width int64, raw []byte) []byte {
+	count := int64(len(raw)) / b.pitch()
 	out := make([]byte, 0, count*width)
 	for row := range count {
 		at := row
@@ -67,11 +70,10 @@ func (r *runner) output(name string, want dtype.Type) ([]byte, error) {
 		}
 		out = append(out, raw[at*b.pitch():][:width]...)
 	}
-	return out, nil
+	return out
 }
 
-// tap hands what a launch wrote to the tap: whole buffers, in the card's order of rows, halves widened;
-// nil for states.
+// tap hands what a launch wrote to the tap, see Device.Load.
 func (r *runner) tap(s *step) error {
 	var results []any
 	for _, a := range s.args {
@@ -83,10 +85,10 @@ func (r *runner) tap(s *step) error {
 			results = append(results, nil)
 			continue
 		}
-		b := r.loader.buffers[o.Buffer]
+		b := r.buffers[o.Buffer]
 		raw := make([]byte, r.bytes(b))
-		if err := r.card.Read(r.buffers[o.Buffer], raw); err != nil {
-			return err
+		if err := r.card.Read(r.at[o.Buffer], raw); err != nil {
+			return fmt.Errorf("read tensor %s: %w", a.name, err)
 		}
 		results = append(results, decoded(b.dtype, raw))
 	}
@@ -94,6 +96,7 @@ func (r *runner) tap(s *step) error {
 	return nil
 }
 
+// decoded is a tensor as taps see it.
 func decoded(d dtype.Type, raw []byte) any {
 	switch d {
 	case dtype.I32:
@@ -108,37 +111,4 @@ func decoded(d dtype.Type, raw []byte) any {
 	out := make([]float32, int64(len(raw))/d.Bytes(1))
 	dtype.Decode(d, out, raw)
 	return out
-}
-
-// Length is how many positions of a sequence the cache holds; 0 if there is no such sequence.
-func (r *runner) Length(sequence int) int {
-	if sequence < 0 || sequence >= r.limits.Seqs {
-		return 0
-	}
-	return r.cache.length[sequence]
-}
-
-// Truncate shortens a sequence to the given number of positions.
-func (r *runner) Truncate(sequence, length int) error {
-	if sequence < 0 || sequence >= r.limits.Seqs {
-		return fmt.Errorf("sequence %d of %d", sequence, r.limits.Seqs)
-	}
-	if have := r.cache.length[sequence]; length < 0 || length > have {
-		return fmt.Errorf("sequence %d has %d positions and cannot be cut to %d", sequence, have, length)
-	}
-	r.cache.truncate(sequence, length)
-	return nil
-}
-
-// Limits are those in force.
-func (r *runner) Limits() device.Limits { return r.limits }
-
-// Close gives the card back. The bundle stays open.
-func (r *runner) Close() error {
-	if r.card == nil {
-		return nil
-	}
-	err := r.card.Close()
-	r.card = nil
-	return err
 }

@@ -143,14 +143,14 @@ func TestRandomBatches(t *testing.T) {
 	for s := range h {
 		h.cut(t, run, s, 0)
 	}
-	if free := len(run.cache.free); free != 5 {
+	if free := len(run.cache.free) + int(run.cache.count-run.cache.next); free != 5 {
 		t.Errorf("%d pages came back of 5", free)
 	}
 }
 
 func pagesNeeded(h *history, counts [maxSeqs_]int) (n int) {
 	for s := range h {
-		n += (len(h[s]) + counts[s] + PageRows - 1) / PageRows
+		n += pagesOf(len(h[s]) + counts[s])
 	}
 	return n
 }
@@ -177,7 +177,7 @@ func TestLaunches(t *testing.T) {
 	const in, out = bundlepb.TensorRole_ROLE_IN, bundlepb.TensorRole_ROLE_OUT
 	const both, rows = bundlepb.TensorRole_ROLE_IN_OUT, 16
 	at := func(buffer int, skip, bytes int64, role bundlepb.TensorRole) Tensor {
-		return Tensor{r.buffers[buffer] + Addr(skip), bytes, role}
+		return Tensor{r.at[buffer] + Addr(skip), bytes, role}
 	}
 	state := func(i int, role bundlepb.TensorRole) Tensor {
 		return Tensor{r.states[i], 3 * PageRows * width * 2, role}
@@ -208,27 +208,23 @@ func TestLaunches(t *testing.T) {
 
 // TestRowsOfLaunches: rows are rounded up to 16 as far as the buffer reaches, and no further.
 func TestRowsOfLaunches(t *testing.T) {
-	_, r := loaded(t, device.Options{})
-	const row = 2 * width
+	b := buffer{dtype: dtype.F16, cols: width}
 	for _, c := range []struct {
-		tokens       int
-		buffer       uint32
-		by           byte
+		by           movement
 		q            span
 		i            int
+		bytes        int64
 		first, count int64
 	}{
-		{32, bufX, 0, span{}, 0, 0, 32 * row},
-		{32, bufX, 'r', span{0, 3, 5}, 1, 3 * row, 16 * row},
-		{32, bufX, 'r', span{0, 3, 17}, 1, 3 * row, 29 * row},
-		{32, bufX, 'r', span{0, 20, 12}, 1, 20 * row, 12 * row},
-		{5, bufX, 'r', span{0, 1, 4}, 1, 1 * row, 15 * row},
-		{5, bufPages, 't', span{0, 3, 5}, 2, 2 * 32, 14 * 32},
+		{whole, span{}, 0, 32 * 32, 0, 32 * 32},
+		{byRow, span{0, 3, 5}, 1, 48 * 32, 3 * 32, 16 * 32},
+		{byRow, span{0, 3, 17}, 1, 48 * 32, 3 * 32, 32 * 32},
+		{byRow, span{0, 20, 12}, 1, 32 * 32, 20 * 32, 12 * 32},
+		{byTables, span{0, 3, 5}, 2, 16 * 32, 2 * 32, 14 * 32},
 	} {
-		r.batch.Tokens = make([]int32, c.tokens)
-		got := r.tensor(arg{operand: onBuffer(c.buffer), by: c.by}, c.q, c.i)
-		if want := (Tensor{At: r.buffers[c.buffer] + Addr(c.first), Bytes: c.count}); got != want {
-			t.Errorf("%+v: %+v, want %+v", c, got, want)
+		first, count := part(b, c.by, c.q, c.i, c.bytes)
+		if first != c.first || count != c.count {
+			t.Errorf("%+v: %d bytes from %d", c, count, first)
 		}
 	}
 }
@@ -258,7 +254,7 @@ func TestAngles(t *testing.T) {
 		want = append(want, row...)
 	}
 	got := make([]float32, len(want))
-	dtype.Decode(dtype.F32, got, c.memory[r.buffers[bufRope]:][:4*len(want)])
+	dtype.Decode(dtype.F32, got, c.memory[r.at[bufRope]:][:4*len(want)])
 	if !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -2,60 +2,49 @@ package card
 
 import (
 	"fmt"
-	"math"
 
 	"moge/formats/bundle/bundlepb"
-	"moge/ir/dtype"
 )
 
 // step is a launch, or the table of angles that the host computes.
 type step struct {
 	site   string
 	kernel *bundlepb.Kernel // nil for the table
-	each   string           // "decode", "prefill", or empty for one launch a step
+	each   string           // how it is repeated, see repeats
 	args   []arg
 	values []value
 	rope   *rope
 }
 
-// arg is a tensor of a launch: its operand, and what its address moves with in prefill.
+// arg is a tensor of a launch: its operand, and what its address moves with.
 type arg struct {
+	name    string
 	operand *bundlepb.Operand
 	role    bundlepb.TensorRole
-	by      byte // 'r' the first row of the sequence, 't' its row of the page table
+	by      movement
 }
 
-// value is a scalar of a launch: a number, a multiple of a scalar of the step, or a word.
-type value struct {
-	c      int64
-	scalar bundlepb.Scalar
-	word   string
-}
+// movement is where the tensor of a launch for one sequence begins.
+type movement uint8
 
-// rope is the table of angles: cosines, then sines.
-type rope struct {
-	buffer    int
-	half      int
-	theta     float64
-	frequency []float32
-}
+const (
+	whole    movement = iota
+	byRow             // at the sequence's first row
+	byTables          // at the sequence's row of the page table
+)
+
+// written reports whether a kernel leaves its own bytes in a tensor.
+func (a arg) written() bool { return a.role != bundlepb.TensorRole_ROLE_IN }
 
 func (l *loader) setSteps() error {
 	for i, s := range l.program.Steps {
-		var b step
-		var err error
-		switch {
-		case s.Guard != nil:
-			err = fmt.Errorf("guards are not known")
-		case s.Op == bundlepb.OpCode_LAUNCH:
-			b, err = l.launch(s)
-		case s.Op == bundlepb.OpCode_ROPE_TABLE:
-			b, err = l.angles(s)
-		default:
-			err = fmt.Errorf("only launches and rope tables run on a card")
-		}
+		b, err := l.step(s)
 		if err != nil {
-			return fmt.Errorf("step %d, %v at %s: %w", i, s.Op, s.Site, err)
+			name := s.Op.String()
+			if s.Variant != "" {
+				name += " " + s.Variant
+			}
+			return fmt.Errorf("step %d, %s at %s: %w", i, name, s.Site, err)
 		}
 		b.site = s.Site
 		l.steps = append(l.steps, b)
@@ -63,114 +52,91 @@ func (l *loader) setSteps() error {
 	return nil
 }
 
+func (l *loader) step(s *bundlepb.Step) (step, error) {
+	switch {
+	case s.Guard != nil:
+		return step{}, fmt.Errorf("a guard, which this device does not know; a newer version may")
+	case s.Op == bundlepb.OpCode_LAUNCH:
+		return l.launch(s)
+	case s.Op == bundlepb.OpCode_ROPE_TABLE:
+		return l.angles(s)
+	}
+	return step{}, fmt.Errorf("this device has no such operation; a newer version may")
+}
+
+// launch checks a launch; the manifest's own checks hold that its kernel exists and takes as many
+// tensors.
 func (l *loader) launch(s *bundlepb.Step) (step, error) {
-	k := l.kernels[s.Variant]
-	b := step{kernel: k}
+	b := step{kernel: l.kernels[s.Variant]}
 	for i, o := range s.Args {
-		a := arg{operand: o, role: k.Tensors[i].Role}
-		written := a.role != bundlepb.TensorRole_ROLE_IN
-		if _, section := o.Kind.(*bundlepb.Operand_Section); o.Kind == nil || section && written {
-			return b, fmt.Errorf(
-				"tensor %s of kernel %s has no memory that it may write",
-				k.Tensors[i].Name,
-				k.Name,
-			)
+		k := b.kernel.Tensors[i]
+		a := arg{name: k.Name, operand: o, role: k.Role}
+		if err := l.checkRole(a); err != nil {
+			return b, err
 		}
 		b.args = append(b.args, a)
 	}
-	attrs := map[string]*bundlepb.Attr{}
-	for _, a := range s.Attrs {
-		attrs[a.Name] = a
+	if err := l.checkOverlaps(b.args); err != nil {
+		return b, err
 	}
-	for _, name := range k.Scalars {
-		v, err := l.scalar(name, attrs[name])
+	attrs := attributes{step: s}
+	if err := l.repeated(&b, &attrs); err != nil {
+		return b, err
+	}
+	for _, name := range b.kernel.Scalars {
+		v, err := l.value(b.each, name, attrs.take(name))
 		if err != nil {
 			return b, err
 		}
 		b.values = append(b.values, v)
 	}
-	return b, l.repeated(&b, attrs)
+	return b, attrs.all()
 }
 
-// words are the scalars that only the runner knows.
-var words = map[string]bool{"pages": true, "sequences": true, "count": true, "start": true}
-
-func (l *loader) scalar(name string, a *bundlepb.Attr) (value, error) {
-	switch v := a.GetValue().(type) {
-	case *bundlepb.Attr_I:
-		if v.I >= math.MinInt32 && v.I <= math.MaxInt32 {
-			return value{c: v.I}, nil
+// checkRole holds that a kernel may do with an operand what it does with the tensor.
+func (l *loader) checkRole(a arg) error {
+	switch a.operand.Kind.(type) {
+	case *bundlepb.Operand_Buffer:
+		return nil
+	case *bundlepb.Operand_Section:
+		if !a.written() {
+			return nil
 		}
-	case *bundlepb.Attr_Ints:
-		n := v.Ints.GetValues()
-		if len(n) == 2 && n[0] >= 1 && n[0] <= limit &&
-			(n[1] == int64(bundlepb.Scalar_T) || n[1] == int64(bundlepb.Scalar_L)) &&
-			n[0]*int64(max(l.limits.BatchTokens, l.limits.LogitsRows)) <= math.MaxInt32 {
-			return value{c: n[0], scalar: bundlepb.Scalar(n[1])}, nil
+		return fmt.Errorf("tensor %s is a section, which the kernel would write", a.name)
+	case *bundlepb.Operand_State:
+		if a.role == bundlepb.TensorRole_ROLE_IN || a.role == bundlepb.TensorRole_ROLE_IN_OUT {
+			return nil
 		}
-	case *bundlepb.Attr_S:
-		if words[v.S] {
-			return value{word: v.S}, nil
-		}
+		return fmt.Errorf("tensor %s is a state, which the kernel would not keep", a.name)
 	}
-	return value{}, fmt.Errorf("scalar %s has no value that a step gives", name)
+	return fmt.Errorf("tensor %s has no memory", a.name)
 }
 
-// repeated reads how attention is launched over the sequences of a step.
-func (l *loader) repeated(b *step, attrs map[string]*bundlepb.Attr) error {
-	b.each = attrs["each"].GetS()
-	if b.each != "" && b.each != "decode" && b.each != "prefill" {
-		return fmt.Errorf("each is %q", b.each)
-	}
-	if b.each == "" {
-		for _, v := range b.values {
-			if v.word != "" && v.word != "pages" {
-				return fmt.Errorf("%s is a number of attention alone", v.word)
+// checkOverlaps holds that no tensor that is written shares memory with another.
+func (l *loader) checkOverlaps(args []arg) error {
+	for i, a := range args {
+		for _, b := range args[:i] {
+			if (a.written() || b.written()) && l.overlap(a.operand, b.operand) {
+				return fmt.Errorf("tensors %s and %s share memory", b.name, a.name)
 			}
-		}
-	}
-	for name, by := range map[string]byte{"each_rows": 'r', "each_tables": 't'} {
-		for _, i := range attrs[name].GetInts().GetValues() {
-			if i < 0 || i >= int64(len(b.args)) || b.each != "prefill" {
-				return fmt.Errorf("%s names tensor %d of %d", name, i, len(b.args))
-			}
-			o, ok := b.args[i].operand.Kind.(*bundlepb.Operand_Buffer)
-			if !ok {
-				return fmt.Errorf("%s names tensor %d, which is no buffer", name, i)
-			}
-			rows := l.buffers[o.Buffer].rows
-			if by == 'r' && (rows.Scalar != bundlepb.Scalar_T || !wholeRows(rows)) ||
-				by == 't' && (rows.Scalar != bundlepb.Scalar_FIXED || rows.Coef < int64(l.limits.Seqs)) {
-				return fmt.Errorf("%s names tensor %d, which has no row for each", name, i)
-			}
-			b.args[i].by = by
 		}
 	}
 	return nil
 }
 
-func (l *loader) angles(s *bundlepb.Step) (step, error) {
-	r := &rope{}
-	for _, a := range s.Attrs {
-		switch a.Name {
-		case "dim":
-			r.half = int(min(max(a.GetI(), 0), 1<<20) / 2)
-		case "theta":
-			r.theta = a.GetF()
+// overlap reports whether two operands, at their largest, share memory.
+func (l *loader) overlap(a, b *bundlepb.Operand) bool {
+	switch a := a.Kind.(type) {
+	case *bundlepb.Operand_Buffer:
+		b, ok := b.Kind.(*bundlepb.Operand_Buffer)
+		if !ok {
+			return false
 		}
+		x, y := l.buffers[a.Buffer], l.buffers[b.Buffer]
+		return x.offset < y.offset+l.largest(y) && y.offset < x.offset+l.largest(x)
+	case *bundlepb.Operand_State:
+		b, ok := b.Kind.(*bundlepb.Operand_State)
+		return ok && a.State == b.State
 	}
-	if len(s.Results) != 1 || r.half < 1 || !(r.theta >= 1e-30 && r.theta <= math.MaxFloat32) {
-		return step{}, fmt.Errorf("dim %d, theta %v, %d results", 2*r.half, r.theta, len(s.Results))
-	}
-	o, ok := s.Results[0].Kind.(*bundlepb.Operand_Buffer)
-	if !ok {
-		return step{}, fmt.Errorf("the table is no buffer")
-	}
-	r.buffer = int(o.Buffer)
-	b := l.buffers[r.buffer]
-	if b.dtype != dtype.F32 || b.cols != int64(2*r.half) || b.rows.Scalar != bundlepb.Scalar_T ||
-		!wholeRows(b.rows) {
-		return step{}, fmt.Errorf("the table is not f32[T,%d]", 2*r.half)
-	}
-	return step{rope: r}, nil
+	return false
 }

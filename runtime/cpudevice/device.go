@@ -26,6 +26,9 @@ func (Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.Ru
 		return nil, fmt.Errorf("%s: there is no program %d, the bundle has %d",
 			b.Dir(), program, len(programs))
 	}
+	if err := device.CheckTarget(b, false); err != nil {
+		return nil, err
+	}
 	if ranks := len(b.Manifest().Ranks); ranks != 1 {
 		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; the cpu device runs those of one",
 			b.Dir(), ranks)

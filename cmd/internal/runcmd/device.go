@@ -2,12 +2,10 @@ package runcmd
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"moge/cmd/internal/cli"
-	"moge/formats/bundle"
 	"moge/runtime/cpudevice"
 	"moge/runtime/device"
 )
@@ -57,21 +55,4 @@ func (f *flags) long() string {
 		}
 	}
 	return text
-}
-
-// checkTarget refuses a bundle that was made for the other kind of machine: one with kernels is for
-// cards.
-func checkTarget(b *bundle.Bundle, card bool) error {
-	m := b.Manifest()
-	switch kernels := len(m.Kernels) > 0; {
-	case kernels && !card:
-		return &bundle.Error{Path: b.Dir(), Offset: -1,
-			Reason: fmt.Sprintf("the bundle is for %s, whose kernels the cpu does not run", m.Targets[0]),
-			Hint:   "use moge run --device emulated, or compile it with --target cpu"}
-	case !kernels && card:
-		return &bundle.Error{Path: b.Dir(), Offset: -1,
-			Reason: fmt.Sprintf("the bundle is for %s and has no kernels for a card", m.Targets[0]),
-			Hint:   "run it with --device cpu, or compile it with --target 300i-duo"}
-	}
-	return nil
 }

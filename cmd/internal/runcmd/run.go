@@ -116,7 +116,7 @@ func contextOf(dir string, on Device) (int64, error) {
 		return 0, err
 	}
 	defer b.Close()
-	if err := checkTarget(b, on.Card); err != nil {
+	if err := device.CheckTarget(b, on.Card); err != nil {
 		return 0, err
 	}
 	return b.Program(bundle.StepProgram).Limits.Context, nil
