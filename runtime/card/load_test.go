@@ -84,7 +84,7 @@ func TestOtherBundles(t *testing.T) {
 	b := opened(t, m)
 	_, err := New("fake", nil).Load(b, 0, device.Options{})
 	wantError(t, err, b.Dir()+": the bundle is for cpu and has no kernels for a card; "+
-		"use --device cpu, or compile it with --target 300i-duo")
+		"run it with --device cpu, or compile it with --target 300i-duo")
 	closed, err := bundle.Open(written(t, manifest()), bundle.OpenOptions{Ranks: []int{}})
 	if err != nil {
 		t.Fatal(err)
