@@ -18,7 +18,7 @@ func stored(n *ir.Node, i int) string {
 		return n.Site + [...]string{" sum", " out"}[i]
 	case ir.OpQuantizeStatic:
 		if i == 1 {
-			return "" // the scale is in the kernel
+			return "" // the scale is a section
 		}
 		fallthrough
 	case ir.OpQuantize:

@@ -48,6 +48,7 @@ func settings(t *testing.T, target, scheme string) driver.Settings {
 
 // subject is the small model for one card under one scheme.
 type subject struct {
+	scheme  string
 	graph   *ir.Graph // with the card's types
 	weights weights
 	bundle  *bundle.Bundle
@@ -72,7 +73,7 @@ func compiled(t *testing.T, target, scheme string) *subject {
 	if _, err := driver.Compile(ctx, durable.OS(), m, out, s); err != nil {
 		t.Fatal(err)
 	}
-	c := &subject{weights: openWeights(t)}
+	c := &subject{scheme: scheme, weights: openWeights(t)}
 	if c.graph, _, err = driver.Graph(ctx, m, s); err != nil {
 		t.Fatal(err)
 	}
@@ -225,14 +226,4 @@ func inputs(ids []int32) interp.Inputs {
 		in.Sequences = append(in.Sequences, 0)
 	}
 	return in
-}
-
-// free runs the whole sequence on the interpreter alone.
-func (c *subject) free(t *testing.T, ids []int32, o interp.Options) []float32 {
-	t.Helper()
-	out, err := interp.Run(c.graph, inputs(ids), nil, c.weights, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out["logits"].F32
 }
