@@ -58,8 +58,8 @@ inline aclError Launch(const Kernels &k, %s_arguments &a, aclrtStream stream)
 }
 
 // smokeHead is what does not depend on the kernels.
-const smokeHead = `// Launches every kernel once, on zeros and the smallest numbers it takes, and says which ones
-// the card ran. Usage: smoke BINARY, the file that the CMake project built.
+const smokeHead = `// Launches every kernel once, on zeros and the smallest numbers it takes, and says
+// which ones the card ran. Usage: smoke BINARY, the file that the CMake project built.
 #include <cstdio>
 #include <initializer_list>
 #include <vector>

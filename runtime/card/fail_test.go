@@ -63,7 +63,7 @@ func TestCancelledStep(t *testing.T) {
 	if err := r.Run(ctx, b); err != context.Canceled {
 		t.Error(err)
 	}
-	if r.Length(0) != 0 || r.cache.owned[0] != nil && len(r.cache.owned[0]) > 0 {
+	if r.Length(0) != 0 || len(r.cache.owned[0]) > 0 {
 		t.Errorf("the sequence has %d positions, %d pages", r.Length(0), len(r.cache.owned[0]))
 	}
 	new(history).runChecked(t, r, b)
@@ -122,7 +122,8 @@ func TestSequences(t *testing.T) {
 	if r.Length(-1) != 0 || r.Length(4) != 0 || r.Length(1) != 2 {
 		t.Error("lengths", r.Length(-1), r.Length(4), r.Length(1))
 	}
-	if want := (device.Limits{BatchTokens: maxT, Seqs: maxSeqs_, Context: context_, LogitsRows: maxL}); r.Limits() != want {
+	want := device.Limits{BatchTokens: maxT, Seqs: maxSeqs_, Context: context_, LogitsRows: maxL}
+	if r.Limits() != want {
 		t.Errorf("limits %+v, want %+v", r.Limits(), want)
 	}
 }

@@ -250,7 +250,8 @@ var hostilePrograms = []hostile{
 		}},
 	{atRope + "attribute scale is not known",
 		func(_ *manifestOf, p *programOf) {
-			p.Steps[stepRope].Attrs = []*bundlepb.Attr{number("dim", 8), number("scale", 1), p.Steps[stepRope].Attrs[1]}
+			s := p.Steps[stepRope]
+			s.Attrs = []*bundlepb.Attr{number("dim", 8), number("scale", 1), s.Attrs[1]}
 		}},
 }
 
