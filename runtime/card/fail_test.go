@@ -33,8 +33,8 @@ func TestFailedSteps(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			c, r := loaded(t, device.Options{Tap: func(string, string, []any) {}})
 			h, random := &history{}, rand.New(rand.NewPCG(3, 4))
-			h.runChecked(t, r, h.batch(random, [maxSeqs_]int{9, 1, 0, 17}))
-			b := h.batch(random, [maxSeqs_]int{1, 12, 5, 0})
+			h.runChecked(t, r, h.batch(random, [seqLimit]int{9, 1, 0, 17}))
+			b := h.batch(random, [seqLimit]int{1, 12, 5, 0})
 			b.Rows = []int32{3}
 			c.failing = map[string]error{what: errCard}
 			err := r.Run(context.Background(), b)
@@ -74,8 +74,8 @@ func TestCancelledStep(t *testing.T) {
 func TestOutOfPages(t *testing.T) {
 	_, r := loaded(t, device.Options{CacheRows: 300})
 	h, random := &history{}, rand.New(rand.NewPCG(5, 6))
-	h.runChecked(t, r, h.batch(random, [maxSeqs_]int{5, 0, 0, 0}))
-	b := h.batch(random, [maxSeqs_]int{0, 0, 1, 1})
+	h.runChecked(t, r, h.batch(random, [seqLimit]int{5, 0, 0, 0}))
+	b := h.batch(random, [seqLimit]int{0, 0, 1, 1})
 	err := r.Run(context.Background(), b)
 	var lacking *kv.OutOfPagesError
 	if !errors.As(err, &lacking) || lacking.Need != 1 || lacking.Free != 0 {
@@ -122,7 +122,7 @@ func TestSequences(t *testing.T) {
 	if r.Length(-1) != 0 || r.Length(4) != 0 || r.Length(1) != 2 {
 		t.Error("lengths", r.Length(-1), r.Length(4), r.Length(1))
 	}
-	want := device.Limits{BatchTokens: maxT, Seqs: maxSeqs_, Context: context_, LogitsRows: maxL}
+	want := device.Limits{BatchTokens: maxT, Seqs: seqLimit, Context: contextLimit, LogitsRows: maxL}
 	if r.Limits() != want {
 		t.Errorf("limits %+v, want %+v", r.Limits(), want)
 	}

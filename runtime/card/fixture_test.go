@@ -18,11 +18,11 @@ import (
 // that sums what the cache holds, experts and logits that follow from the sum. See fake_test.go for
 // what its kernels do.
 const (
-	vocab      = 100
-	maxT, maxL = 32, 8
-	maxSeqs_   = 4
-	context_   = 600
-	width      = 16 // elements of a row of activations and of the cache
+	vocab        = 100
+	maxT, maxL   = 32, 8
+	seqLimit     = 4
+	contextLimit = 600
+	width        = 16 // elements of a row of activations and of the cache
 )
 
 // Buffers of the program, by index.
@@ -188,7 +188,7 @@ func content(section int, size int64) []byte {
 func manifest() *bundlepb.Manifest {
 	port := func(name string, b uint32) *bundlepb.Port { return &bundlepb.Port{Name: name, Buffer: b} }
 	p := &bundlepb.Program{Name: bundle.StepProgram,
-		Limits: &bundlepb.Limits{MaxBatchTokens: maxT, MaxSeqs: maxSeqs_, Context: context_, MaxLogitsRows: maxL},
+		Limits: &bundlepb.Limits{MaxBatchTokens: maxT, MaxSeqs: seqLimit, Context: contextLimit, MaxLogitsRows: maxL},
 		States: []*bundlepb.State{
 			{Name: "k", Dtype: bundlepb.DType_F16, Heads: 1, Width: width},
 			{Name: "v", Dtype: bundlepb.DType_F16, Heads: 1, Width: width},

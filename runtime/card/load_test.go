@@ -49,13 +49,13 @@ func TestOptions(t *testing.T) {
 		pages   int
 		context int
 	}{
-		{device.Options{}, 3 * maxSeqs_, context_},
-		{device.Options{CacheRows: 1}, 1, context_},
-		{device.Options{CacheRows: 256}, 1, context_},
-		{device.Options{CacheRows: 257}, 2, context_},
-		{device.Options{CacheRows: 1 << 40}, 3 * maxSeqs_, context_},
-		{device.Options{CacheRows: math.MaxInt64}, 3 * maxSeqs_, context_},
-		{device.Options{Context: 256}, maxSeqs_, 256},
+		{device.Options{}, 3 * seqLimit, contextLimit},
+		{device.Options{CacheRows: 1}, 1, contextLimit},
+		{device.Options{CacheRows: 256}, 1, contextLimit},
+		{device.Options{CacheRows: 257}, 2, contextLimit},
+		{device.Options{CacheRows: 1 << 40}, 3 * seqLimit, contextLimit},
+		{device.Options{CacheRows: math.MaxInt64}, 3 * seqLimit, contextLimit},
+		{device.Options{Context: 256}, seqLimit, 256},
 		{device.Options{Context: 257, CacheRows: 400, Threads: 7}, 2, 257},
 	} {
 		l, err := check(b, 0, c.opt)

@@ -15,13 +15,13 @@ import (
 )
 
 // history is the tokens of each sequence: what the cache should hold.
-type history [maxSeqs_][]int32
+type history [seqLimit][]int32
 
 // batch makes a step of the given tokens a sequence, in an order that interleaves them, with logits
 // of about every third token.
-func (h *history) batch(r *rand.Rand, counts [maxSeqs_]int) device.Batch {
+func (h *history) batch(r *rand.Rand, counts [seqLimit]int) device.Batch {
 	var b device.Batch
-	next := [maxSeqs_]int{}
+	next := [seqLimit]int{}
 	for s := range counts {
 		next[s] = len(h[s])
 	}
@@ -109,10 +109,10 @@ func TestRandomBatches(t *testing.T) {
 	r, h := rand.New(rand.NewPCG(1, 2)), &history{}
 	most, full := 0, 0
 	for range 400 {
-		var counts [maxSeqs_]int
+		var counts [seqLimit]int
 		left := maxT
 		for s := range counts {
-			counts[s] = min(left, []int{0, 1, 1, 2, 7, 13, 32}[r.IntN(7)], context_-len(h[s]))
+			counts[s] = min(left, []int{0, 1, 1, 2, 7, 13, 32}[r.IntN(7)], contextLimit-len(h[s]))
 			left -= counts[s]
 		}
 		if left == maxT {
@@ -125,7 +125,7 @@ func TestRandomBatches(t *testing.T) {
 			if err := run.Run(context.Background(), b); !errors.As(err, &lacking) {
 				t.Fatalf("%v, want that pages are lacking", err)
 			}
-			h.cut(t, run, r.IntN(maxSeqs_), r.IntN(2))
+			h.cut(t, run, r.IntN(seqLimit), r.IntN(2))
 			continue
 		}
 		h.runChecked(t, run, b)
@@ -133,7 +133,7 @@ func TestRandomBatches(t *testing.T) {
 			most = max(most, len(h[s]))
 		}
 		if r.IntN(8) == 0 {
-			s := r.IntN(maxSeqs_)
+			s := r.IntN(seqLimit)
 			h.cut(t, run, s, len(h[s])-min(len(h[s]), r.IntN(20)))
 		}
 	}
@@ -148,7 +148,7 @@ func TestRandomBatches(t *testing.T) {
 	}
 }
 
-func pagesNeeded(h *history, counts [maxSeqs_]int) (n int) {
+func pagesNeeded(h *history, counts [seqLimit]int) (n int) {
 	for s := range h {
 		n += pagesOf(len(h[s]) + counts[s])
 	}
