@@ -46,8 +46,9 @@
 // nothing but the slots that the load takes, from rings of at least 2. Loops may run no iteration.
 //
 // Values from memory. ReadInt and ReadFloat read an element of a tile, with a declared range for
-// integers that is trusted. What products and their loads depend on is read with ReadIndex instead,
-// straight from an input: there are cores whose matrix side sees no vector tile.
+// integers that is trusted. ReadIndex reads straight from an input. On cores whose matrix side sees
+// no vector tile, an integer that ReadInt gives to products or their loads passes through device
+// memory: what ReadIndex can read instead, or what was written just before, costs less.
 //
 // Products. MatMul takes rows that are known at run time (a.Head(count), acc.Head(count), drained
 // to dst.Head(count)); width and depth are fixed, multiples of 16 and of 32 bytes. Loops over depth

@@ -143,9 +143,10 @@ type choice struct {
 
 func (c choice) isLoop() bool { _, ok := c.key.(*Loop); return ok }
 
-// Paths lists the paths that are run, one after another: everything, nothing, each loop and condition left out alone,
-// each pair of conditions, pairs with loops, evenly chosen where there are many, and random ones.
-// What stands in an Else inside an Else runs where both conditions are left out.
+// Paths lists the paths that are run, one after another: everything, nothing, each loop and
+// condition left out alone, each pair of conditions, pairs with loops, evenly chosen where there
+// are many, and random ones. What stands in an Else inside an Else runs where both conditions are
+// left out.
 func Paths(p *Program) []Path {
 	all := choices(p)
 	paths := []Path{{Name: "everything runs"}, {Name: "nothing runs", None: true}}

@@ -97,7 +97,7 @@ func Verify(p *Program) error {
 	return v.out
 }
 
-// FirstBreach is the first breach that Verify would report, or nil; it looks no further.
+// FirstBreach is a breach that Verify reports too, or nil: the first one found, it looks no further.
 func FirstBreach(p *Program) *RuleError {
 	for ; p != nil; p = p.Peer {
 		v := &verifier{prog: p, first: true}

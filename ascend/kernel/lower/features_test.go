@@ -3,9 +3,11 @@ package lower
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 	"testing"
 
 	"moge/ascend/kernel"
+	"moge/ascend/kernel/device"
 	"moge/ascend/soc"
 )
 
@@ -330,6 +332,31 @@ func runChosenLinear(t *testing.T, chip *soc.Chip, read func(*kernel.Builder, *k
 					t.Fatalf("y[%d, %d, %d] = %d, want %d", b, i, j, got, sum)
 				}
 			}
+		}
+	}
+}
+
+// The cube gets what only the vector half can read by mail, computes what it can, and mail is opened
+// only for who needs it.
+func TestHowTheCubeLearnsIntegers(t *testing.T) {
+	const mailed, computed = "which = S.GetValue(integersExchange[", "again = S.known("
+	for _, c := range []struct {
+		name           string
+		read           func(*kernel.Builder, *kernel.Global, kernel.Int) kernel.Int
+		mail, computes bool
+	}{{"input", readDirectly, false, false}, {"tile", readThroughTile, true, false},
+		{"written", readBack, true, true}} {
+		p := loweredFor(t, chosenLinear(c.read), chipNamed(t, "Ascend910B4"))
+		peer := *p.Peer
+		cube := strings.TrimSuffix(device.Text(p), device.Text(&peer))
+		if got := strings.Contains(cube, mailed); got != c.mail {
+			t.Errorf("%s: mailed to the cube: %v\n%s", c.name, got, cube)
+		}
+		if got := strings.Contains(cube, computed); got != c.computes {
+			t.Errorf("%s: computed by the cube: %v\n%s", c.name, got, cube)
+		}
+		if got := strings.Contains(device.Text(&peer), "S.SetValue(integersExchange["); got != c.mail {
+			t.Errorf("%s: mailed by the vector half: %v", c.name, got)
 		}
 	}
 }

@@ -115,6 +115,9 @@ func mailOf(k *kernel.Kernel, chip *soc.Chip) map[*scalar.Var]bool {
 			return mailed
 		}
 		for _, v := range missing {
+			if mailed[v] {
+				panic("BUG: " + v.Name + " comes by mail and is not known")
+			}
 			mailed[v] = true
 		}
 	}

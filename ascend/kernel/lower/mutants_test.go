@@ -12,6 +12,9 @@ import (
 func TestVerifierCatchesMutants(t *testing.T) {
 	for _, b := range []*kernel.Builder{scaleRows(), addNorm(), int8Linear(32, 48, 64)} {
 		p := lowered(t, b)
+		if err := device.FirstBreach(p); err != nil {
+			t.Errorf("%s: %v", p.Name, err)
+		}
 		mutants := device.Mutants(p)
 		if len(mutants) < 20 {
 			t.Errorf("%s has only %d mutants", p.Name, len(mutants))
@@ -19,6 +22,9 @@ func TestVerifierCatchesMutants(t *testing.T) {
 		for _, m := range mutants {
 			if device.Verify(m.Program) == nil {
 				t.Errorf("%s: not caught: %s", p.Name, m.What)
+			}
+			if device.FirstBreach(m.Program) == nil {
+				t.Errorf("%s: no breach comes first: %s", p.Name, m.What)
 			}
 		}
 	}
