@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"moge/ascend/kernels"
+	"moge/ascend/soc"
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
@@ -66,7 +67,7 @@ func (b *builder) attend(n *ir.Node) error {
 		MaxPages:     perSequence,
 		PoolPages:    pool,
 		HeadsPerUnit: 1,
-		Parts:        1,
+		Parts:        b.parts(h.kv, perSequence),
 	}
 	lengths := b.input("lengths", fixed(roundUp((b.limits.Sequences+7)/8, 16)), blockLanes)
 	a = args{
@@ -81,6 +82,13 @@ func (b *builder) attend(n *ir.Node) error {
 		scalars{"sequences": word("sequences"), "poolPages": word("pages")})
 	l.each = "decode"
 	return nil
+}
+
+// parts is into how many parts each context is split, so that few sequences with few heads of keys keep
+// every core busy.
+func (b *builder) parts(kvHeads, pages int) int {
+	units := kvHeads * b.limits.Sequences
+	return max(1, min(int(b.chip.At(soc.CubeUnits))/units, pages, 8))
 }
 
 func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }

@@ -190,3 +190,23 @@ func TestSelectNamesWhatHasNoKernel(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
+
+// Few sequences share the cores by parts of their contexts.
+func TestContextsAreSplitForFewSequences(t *testing.T) {
+	chip, err := soc.Find("300i-duo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sequences, want := range map[int]int{1: 2, 2: 1, 16: 1} { // 4 heads of keys, 8 cores
+		list, err := Select(legal(t, tiny, "w8a8-dynamic"), chip,
+			Limits{Tokens: 64, Sequences: sequences, Rows: 4, Context: 1024})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range list {
+			if d, ok := s.(kernels.AttentionDecodeSpec); ok && d.Parts != want {
+				t.Errorf("%d sequences: %d parts, want %d", sequences, d.Parts, want)
+			}
+		}
+	}
+}
