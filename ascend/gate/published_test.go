@@ -19,14 +19,14 @@ import (
 
 const publishedConfig = "../../formats/models/testdata/pangu_published.json"
 
-// publishedSpecs are the kernels of the published model on one chip.
-func publishedSpecs(t testing.TB, chip *soc.Chip) []kernels.Spec {
-	t.Helper()
-	return specsOf(t, publishedConfig, chip)
-}
-
 // specsOf are the kernels of the model with a configuration on one chip.
 func specsOf(t testing.TB, config string, chip *soc.Chip) []kernels.Spec {
+	t.Helper()
+	return specsWithin(t, config, chip, model.Limits{Tokens: 512, Sequences: 16, Rows: 64, Context: 1024})
+}
+
+// specsWithin are those for other limits.
+func specsWithin(t testing.TB, config string, chip *soc.Chip, l model.Limits) []kernels.Spec {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -45,8 +45,7 @@ func specsOf(t testing.TB, config string, chip *soc.Chip) []kernels.Spec {
 	g, _, err = passes.Compile(g, passes.Options{Scheme: scheme, KV: dtype.F16, Float: dtype.F16,
 		Activations: dtype.F16})
 	must(err)
-	specs, err := model.Select(g, chip, model.Limits{Tokens: 512, Sequences: 16, Rows: 64,
-		Context: 1024})
+	specs, err := model.Select(g, chip, l)
 	must(err)
 	return specs
 }
@@ -54,18 +53,33 @@ func specsOf(t testing.TB, config string, chip *soc.Chip) []kernels.Spec {
 // BenchmarkPublishedModel is what the gate adds to the compilation of the published model: below
 // three minutes on two cores.
 func BenchmarkPublishedModel(b *testing.B) {
+	chip := chip310P(b)
+	benchGate(b, chip, specsOf(b, publishedConfig, chip), gate.Default)
+}
+
+// BenchmarkPublishedModelEveryShape executes its kernels at every edge of token counts up to 1025 and
+// of contexts up to 17 pages: about ten minutes.
+func BenchmarkPublishedModelEveryShape(b *testing.B) {
+	chip := chip310P(b)
+	l := model.Limits{Tokens: 1280, Sequences: 16, Rows: 64, Context: 4352}
+	benchGate(b, chip, specsWithin(b, publishedConfig, chip, l), gate.All)
+}
+
+func chip310P(b *testing.B) *soc.Chip {
 	chip, err := soc.Find("Ascend310P3")
 	if err != nil {
 		b.Fatal(err)
 	}
-	specs := publishedSpecs(b, chip)
+	return chip
+}
+
+func benchGate(b *testing.B, chip *soc.Chip, specs []kernels.Spec, shapes gate.Shapes) {
 	for b.Loop() {
 		_, ks, err := gate.Emit(chip, specs)
 		if err != nil {
 			b.Fatal(err)
 		}
-		r, err := gate.Run(context.Background(), chip, ks, gate.Options{Seed: 1,
-			Progress: func(done, total int, row gate.Row) { b.Logf("%v %s", b.Elapsed(), row.Kernel) }})
+		r, err := gate.Run(context.Background(), chip, ks, gate.Options{Seed: 1, Shapes: shapes})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -34,7 +34,8 @@ func newCache(r *rand.Rand, heads, dim, most int, lengths []int) *cache {
 	keys := halfSet(r, attentionRows, heads*dim, 1)
 	values := halfSet(r, attentionRows, heads*dim, 1)
 	for i := range attentionRows {
-		c.keyRows, c.valueRows = append(c.keyRows, keys.halfRow(i)), append(c.valueRows, values.halfRow(i))
+		c.keyRows = append(c.keyRows, keys.halfRow(i))
+		c.valueRows = append(c.valueRows, values.halfRow(i))
 	}
 	order := r.Perm(c.pool)
 	for _, n := range lengths {
@@ -51,8 +52,8 @@ func newCache(r *rand.Rand, heads, dim, most int, lengths []int) *cache {
 // pagesOf is the pages of a context.
 func pagesOf(length int) int { return (length + kernels.PageRows - 1) / kernels.PageRows }
 
-// into adds the pages to a case. Rows that no position has hold numbers so large that a product with
-// them would show.
+// into adds the pages to a case. Rows that no position has hold numbers so large that a product
+// with them would show.
 func (c *cache) into(of *Case, cols int) {
 	table := make([]int32, len(c.pages)*cols)
 	for s, pages := range c.pages {
@@ -78,8 +79,8 @@ func (c *cache) write(to []byte, of []matrix) {
 	}
 }
 
-// queries is rows of heads queries. By turns their scores lie close to each other, and far apart, so
-// that few positions have all of the probability.
+// queries is rows of queries. By turns their scores lie close to each other, and far apart, so that
+// few positions have all of the probability.
 func queries(r *rand.Rand, rows, width int) []float32 {
 	q := normals(r, rows*width, 1)
 	for i := range q {
@@ -93,10 +94,8 @@ func queries(r *rand.Rand, rows, width int) []float32 {
 // unit is the rounding of f32, relative.
 const unit = 1.0 / (1 << 24)
 
-// attended is softmax(scale · q · Kᵀ) · V of one head of one query, and what its errors come from.
-type attended struct {
-	values, bounds []float64 // of each element of the head
-}
+// attended is softmax(scale · q · Kᵀ) · V of one head of one query, and bounds of its errors.
+type attended struct{ values, bounds []float64 }
 
 // attend computes q against the first n positions of a sequence, for a key head.
 //

@@ -23,10 +23,10 @@ func prefill(s kernels.AttentionPrefillSpec, shapes Shapes, seed uint64) iter.Se
 // prompt is new tokens of a sequence: the position of the first, and how many.
 type prompt struct{ start, tokens int }
 
-// prompts are a token, a few, more than a page has left; with All every count from the beginning,
+// prompts are a token, more than a page has left, a few; with All every count from the beginning,
 // and both sides of edges of pages and of chunks. They have at most tokens tokens, and end at most.
 func (s Shapes) prompts(tokens, most int) []prompt {
-	list := []prompt{{0, 1}, {0, 33}, {250, 12}}
+	list := []prompt{{0, 1}, {250, 12}, {0, 33}}
 	if s == All {
 		list = []prompt{{255, 1}, {255, 2}, {256, 24}, {511, 3}, {500, 25}, {767, 258}, {2047, 2},
 			{2049, 30}, {4090, 6}, {4095, 2}, {0, 255}, {0, 256}, {0, 257}, {300, 1025}}

@@ -14,18 +14,19 @@ import (
 // gate is grouped gating, with votes too.
 func gate(s kernels.GateSpec, shapes Shapes, seed uint64) iter.Seq[*Case] {
 	return func(yield func(*Case) bool) {
-		for i, tokens := range shapes.counts(s.MaxTokens) {
-			g := newGating(s, tokens, exactSums, random(seed, uint64(i)))
-			if s.LocalGroups < s.Groups {
-				g.first = (i + 1) % (s.Groups - s.LocalGroups + 1)
-			}
+		// With votes a probability that a rounding could change could change what all tokens choose.
+		if s.VoteKeep == 0 {
+			g := newGating(s, min(s.MaxTokens, 20), anySums, random(seed, 1<<32))
 			if !yield(g.asCase()) {
 				return
 			}
 		}
-		// Whose probability a rounding could change can change what all tokens vote for.
-		if s.VoteKeep == 0 {
-			yield(newGating(s, min(s.MaxTokens, 20), anySums, random(seed, 1<<32)).asCase())
+		for i, tokens := range shapes.counts(s.MaxTokens) {
+			g := newGating(s, tokens, exactSums, random(seed, uint64(i)))
+			g.first = (i + 1) % (s.Groups - s.LocalGroups + 1)
+			if !yield(g.asCase()) {
+				return
+			}
 		}
 	}
 }
@@ -124,8 +125,8 @@ func (g *gating) draw(r *rand.Rand, token int) {
 	}
 }
 
-// toExact makes a token one whose sums are exact; of the second one all logits are 0, and of the third
-// one all but one probability.
+// toExact makes a token one whose sums are exact; of the second one all logits are 0, and of the
+// third one all but one probability.
 func (g *gating) toExact(x []float32, token int) {
 	g.round(x, 1<<4, 4)
 	if token == 1 || token == 2 {
@@ -145,9 +146,9 @@ type probabilities struct {
 
 // probabilities allows each logit, unless it is exact, as many roundings of f32 as it has terms, in
 // any order: the error of two of them is at most twice the greatest. Then the difference from the
-// greatest logit rounds once, relative to it, in numerator and sum; exp is within 2^-23 in both, and
-// a tree of at most 240 terms has 8 levels; the quotient and the product with the scale round: 14
-// units of 2^-24 and twice the greatest difference.
+// greatest logit rounds once, relative to it, in numerator and sum; exp is within 2^-23 in both,
+// and a tree of at most 240 terms has 8 levels; the quotient and the product with the scale round:
+// 14 units of 2^-24 and twice the greatest difference.
 func (g *gating) probabilities(x []float32) probabilities {
 	p := probabilities{of: make([]float64, g.spec.Experts)}
 	loose := 0.0
@@ -267,8 +268,8 @@ func (g *gating) asCase() *Case {
 
 func (g *gating) why() string {
 	if g.numbers == exactSums {
-		return "exp within 2^-23, roundings of f32: 10, 2 of a difference"
+		return "exp within 2^-23, 10 roundings of f32 and 2 of a difference"
 	}
-	return fmt.Sprintf("sums of about %d products in f32, exp within 2^-23, roundings of f32: 10, "+
-		"2 of a difference", min(g.spec.Width, manyTerms))
+	return fmt.Sprintf("sums of about %d products in f32, exp within 2^-23, "+
+		"10 roundings of f32 and 2 of a difference", min(g.spec.Width, manyTerms))
 }

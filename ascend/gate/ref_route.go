@@ -30,22 +30,21 @@ type selection struct {
 	choice choice
 }
 
-// selections are all counts below and with most with experts at random, and tokens of several
-// blocks that all choose the same ones: every list but a few is empty then.
+// selections are tokens of several blocks that all choose the same experts, so that most experts
+// have none; then all counts below and with most, with experts at random.
 func (s Shapes) selections(most int) []selection {
-	var out []selection
+	out := []selection{{min(most, 33), sameExperts}}
+	if s == All {
+		out = append(out, selection{1, lastExperts}, selection{min(most, 129), lastExperts})
+	}
 	for _, n := range s.counts(most) {
 		out = append(out, selection{n, anyExperts})
-	}
-	out = append(out, selection{min(most, 33), sameExperts})
-	if s == All {
-		out = append(out, selection{min(most, 129), lastExperts}, selection{1, lastExperts})
 	}
 	return out
 }
 
-// chosen is the ids of experts of one token, distinct where there are enough of them: ascending, one
-// of each of perToken equal groups, or in any order.
+// chosen is the ids of experts of one token, distinct where there are enough of them: ascending,
+// one of each of perToken equal groups, or in any order.
 func (c choice) chosen(r *rand.Rand, experts, perToken int, ascending bool) []int32 {
 	ids := make([]int32, perToken)
 	order := r.Perm(experts)
