@@ -7,7 +7,7 @@ import (
 	"moge/ascend/kernels"
 )
 
-// smallMoE are the kernels around the experts, for the choices of every option.
+// smallMoE are the kernels around experts and attention, with and without each option.
 func smallMoE() []kernels.Spec {
 	gating := func(name string, width, experts, groups, local, keep int) kernels.GateSpec {
 		return kernels.GateSpec{Name: name, Width: width, Experts: experts, Groups: groups,
@@ -38,7 +38,8 @@ func TestSmallMoE(t *testing.T) {
 	gated(t, gate.Options{Shapes: gate.All, Seed: 5}, smallMoE()...)
 }
 
-// trueMoE are those of Pangu Pro MoE: all experts, and a rank's.
+// trueMoE are those of Pangu Pro MoE, heads whole and of one chip of four, and a route of more
+// experts in any order.
 func trueMoE() []kernels.Spec {
 	const width, experts, groups, most = 5120, 64, 8, 1025
 	whole := kernels.GateSpec{Name: "gate", Width: width, Experts: experts, Groups: groups,
@@ -60,5 +61,5 @@ func trueMoE() []kernels.Spec {
 }
 
 func TestTrueMoE(t *testing.T) {
-	gated(t, gate.Options{Seed: 6}, trueMoE()...)
+	gated(t, gate.Options{Shapes: gate.All, Seed: 6}, trueMoE()...)
 }
