@@ -99,12 +99,12 @@ type attended struct{ values, bounds []float64 }
 
 // attend computes q against the first n positions of a sequence, for a key head.
 //
-// A score is a sum of dim products in f32, scaled: it has an error of slack, below dim + 2 roundings
-// of the sum of magnitudes. Its difference from the greatest rounds once, relative to below; the
+// A score is a sum of dim products in f32, scaled: its error, slack, is below dim + 2 roundings of
+// the sum of magnitudes. Its difference from the greatest rounds once, relative to below; the
 // exponential is within 8 units. Together with the error of the greatest score these change a
 // probability p by a factor 1 + e, which moves the mean y by at most e·p·(|v| + |y|). Rounding p to
-// half moves it by 2^-11·p·|v|, or 2^-25/total·|v| where that is more. The sums of n products and of
-// n probabilities, with the rescaling of chunks and the division, are n + 64 roundings of f32 each.
+// half moves it by 2^-11·p·|v|, or 2^-25/total·|v| where that is more. The sums of n products and
+// of n probabilities, with the rescaling of chunks and the division, are n + 64 roundings of f32 each.
 // The result is rounded to half.
 func (c *cache) attend(q []float32, sequence, head, n int, scale float64) *attended {
 	y := &attended{make([]float64, c.dim), make([]float64, c.dim)}

@@ -20,9 +20,9 @@ func decode(s kernels.AttentionDecodeSpec, shapes Shapes, seed uint64) iter.Seq[
 	}
 }
 
-// contexts is the lengths of the sequences of each launch: one token, both sides of the edge of
-// blocks of 16 rows and of pages, none at all, and of chunks of pages; with All of every power of two
-// pages. Lengths above most are most; a launch has at most sequences of them, and pool pages.
+// contexts is the lengths of the sequences of each launch: one token, none, both sides of edges of
+// blocks of 16 rows, of pages and of a chunk of eight pages; with All of every power of two pages.
+// Lengths above most are most; a launch has at most so many sequences, and pool pages.
 func (s Shapes) contexts(sequences, most, pool int) [][]int {
 	launches := [][]int{{1}, {0, 17, 255, 257, 512}, {2049, 300}}
 	if s == All {

@@ -54,8 +54,8 @@ type combined struct {
 	rows, weights, shared []float32
 }
 
-// at is the IR's combine, and then its add: in f32 from 0, rows ascending, each product and each sum
-// rounded, at last to half.
+// at is the IR's combine, and then its add: in f32 from 0, rows ascending, each product and each
+// sum rounded, at last to half.
 func (c *combined) at(token, col int) float32 {
 	sum := float32(0)
 	for i := token * c.perToken; i < (token+1)*c.perToken; i++ {

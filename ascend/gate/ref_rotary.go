@@ -54,7 +54,9 @@ func rotaryCase(s kernels.RotarySpec, tokens int, r *rand.Rand) *Case {
 			"places": ints(places)},
 		Fills: map[string]func([]byte){"keys": fillPages, "values": fillPages},
 		Want: []Output{k.queries(tokens),
-			k.cached("keys", func(token, head, i int) float32 { return k.turned(token, s.Heads+head, i) }),
+			k.cached("keys", func(token, head, i int) float32 {
+				return k.turned(token, s.Heads+head, i)
+			}),
 			k.cached("values", func(token, head, i int) float32 {
 				return k.head(token, s.Heads+s.KVHeads+head)[i]
 			})}}
