@@ -1,18 +1,13 @@
 package fit
 
 import (
-	"bytes"
-	"os"
 	"testing"
 
 	"moge/ascend/soc"
 	"moge/codegen"
-	"moge/formats/hf"
-	"moge/formats/models"
 	"moge/ir"
-	"moge/ir/dtype"
 	"moge/passes"
-	"moge/quant"
+	"moge/tests/fixture"
 )
 
 const (
@@ -25,35 +20,12 @@ const (
 // in the config.
 func graph(t *testing.T, config, scheme string, replace ...string) *ir.Graph {
 	t.Helper()
-	data, err := os.ReadFile(config)
+	g := fixture.Graph(t, config, replace...)
+	stats, err := Ranges(g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(replace); i += 2 {
-		if !bytes.Contains(data, []byte(replace[i])) {
-			t.Fatalf("%s has no %s", config, replace[i])
-		}
-		data = bytes.ReplaceAll(data, []byte(replace[i]), []byte(replace[i+1]))
-	}
-	cfg, err := hf.ParseConfig(config, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, _, err := models.Build(cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := passes.Options{KV: dtype.F16, Float: dtype.F16, Activations: dtype.F16}
-	if o.Scheme, err = quant.ParseScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	if o.Stats, err = Ranges(g); err != nil {
-		t.Fatal(err)
-	}
-	if g, _, err = passes.Compile(g, o); err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return fixture.ForCard(t, g, passes.Options{Scheme: fixture.Scheme(t, scheme), Stats: stats})
 }
 
 func product(t *testing.T, name string) soc.Product {

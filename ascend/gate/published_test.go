@@ -2,7 +2,6 @@ package gate_test
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 
@@ -10,11 +9,8 @@ import (
 	"moge/ascend/kernels"
 	"moge/ascend/model"
 	"moge/ascend/soc"
-	"moge/formats/hf"
-	"moge/formats/models"
-	"moge/ir/dtype"
 	"moge/passes"
-	"moge/quant"
+	"moge/tests/fixture"
 )
 
 const publishedConfig = "../../formats/models/testdata/pangu_published.json"
@@ -28,25 +24,12 @@ func specsOf(t testing.TB, config string, chip *soc.Chip) []kernels.Spec {
 // specsWithin are those for other limits.
 func specsWithin(t testing.TB, config string, chip *soc.Chip, l model.Limits) []kernels.Spec {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile(config)
-	must(err)
-	cfg, err := hf.ParseConfig(config, data)
-	must(err)
-	g, _, err := models.Build(cfg, nil)
-	must(err)
-	scheme, err := quant.ParseScheme("w8a8-dynamic")
-	must(err)
-	g, _, err = passes.Compile(g, passes.Options{Scheme: scheme, KV: dtype.F16, Float: dtype.F16,
-		Activations: dtype.F16})
-	must(err)
+	g := fixture.ForCard(t, fixture.Graph(t, config),
+		passes.Options{Scheme: fixture.Scheme(t, "w8a8-dynamic")})
 	specs, err := model.Select(g, chip, l)
-	must(err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return specs
 }
 

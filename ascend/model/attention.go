@@ -49,7 +49,7 @@ func (b *builder) attend(n *ir.Node) error {
 		KVHeads:   h.kv,
 		Dim:       h.dim,
 		Scale:     n.Float("scale"),
-		MaxTokens: b.limits.Tokens,
+		MaxTokens: min(b.limits.Tokens, perSequence*kernels.PageRows), // all of one sequence
 		MaxPages:  perSequence,
 		PoolPages: pool,
 	}
@@ -110,7 +110,8 @@ func (b *builder) projected(n *ir.Node, h heads) (*bundlepb.Operand, error) {
 			n.Site,
 			n.Op.String(),
 			"queries, keys and values must come from one " +
-				"projection, in this order, the first two rotated: leave FuseQKV and FuseRotary on",
+				"projection, in this order, the first two rotated, without norms of heads: leave FuseQKV and " +
+				"FuseRotary on",
 		}
 	}
 	if n.Args[1].Def.Op != ir.OpKVWrite || n.Args[2].Def.Op != ir.OpKVWrite || b.rope == nil {

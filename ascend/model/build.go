@@ -159,15 +159,13 @@ func (l *launch) attrs(p *device.Program) []*bundlepb.Attr {
 	return list
 }
 
-// greatest evaluates an expression with every argument of the kernel at its limit.
-func greatest(x scalar.Int) int64 {
-	return x.Eval(func(v *scalar.Var) int64 {
+// storage is the bytes of a tensor with every argument of the kernel at its limit.
+func storage(g *kernel.Global) int64 {
+	return g.Bytes(func(v *scalar.Var) int64 {
 		_, hi := v.Int().Range()
 		return hi
 	})
 }
-
-func storage(g *kernel.Global) int64 { return greatest(g.Elems()) * int64(g.Elem.Bits()) / 8 }
 
 // scratch is memory of one launch alone.
 func (b *builder) scratch(step int, g *kernel.Global) *bundlepb.Operand {

@@ -7,6 +7,7 @@ import (
 	"moge/ir"
 	"moge/ir/dtype"
 	"moge/ir/shape"
+	"moge/tests/fixture"
 )
 
 func TestFixedScaleSection(t *testing.T) {
@@ -28,7 +29,7 @@ func TestFixedScaleSection(t *testing.T) {
 		}
 		want := make([]byte, 32)
 		dtype.Encode(dtype.F32, want[:8], c.want[:])
-		got := filled(t, b, memory{}, 1)
+		got := filled(t, b, fixture.Memory{}, 1)
 		if len(got) != 1 || !bytes.Equal(got[0], want) {
 			t.Errorf("%v: sections are %v, want %v", c.amax, got, want)
 		}

@@ -11,29 +11,11 @@ import (
 	"moge/ir/dtype"
 	"moge/ir/interp"
 	"moge/ir/tensor"
+	"moge/tests/fixture"
 )
 
-// memory is a checkpoint in memory, for sections and for the interpreter.
-type memory map[string]*tensor.Tensor
-
-func (m memory) Weight(name string) (*tensor.Tensor, error) {
-	if t := m[name]; t != nil {
-		return t, nil
-	}
-	return nil, fmt.Errorf("there is no tensor %s", name)
-}
-
-func (m memory) ReadAt(name string, dst []byte, off int64) error {
-	t, err := m.Weight(name)
-	if err != nil {
-		return err
-	}
-	copy(dst, t.Bytes()[off:])
-	return nil
-}
-
 // weight declares a random weight of halves.
-func (m memory) weight(b *ir.Builder, name string, dims ...int64) *ir.Value {
+func weight(m fixture.Memory, b *ir.Builder, name string, dims ...int64) *ir.Value {
 	r := rand.New(rand.NewPCG(3, uint64(len(m))))
 	t := tensor.New(dtype.F16, dims...)
 	for i := range t.F32 {
@@ -44,7 +26,7 @@ func (m memory) weight(b *ir.Builder, name string, dims ...int64) *ir.Value {
 }
 
 // filled evaluates all units into sections, each byte once; step items a unit.
-func filled(t *testing.T, b *builder, src memory, step int64) [][]byte {
+func filled(t *testing.T, b *builder, src fixture.Memory, step int64) [][]byte {
 	t.Helper()
 	if _, err := b.plan(); err != nil { // gives sections their sizes
 		t.Fatal(err)
@@ -111,8 +93,8 @@ func TestHalvesInNZ(t *testing.T) {
 		{16, 1, 16, 16}, {64, 1, 64, 48}, {50, 1, 64, 32}, {100, 2, 64, 32}, {130, 3, 48, 80},
 	} {
 		for _, step := range []int64{1, 1 << 20} {
-			src, g := memory{}, ir.NewBuilder("w")
-			v := src.weight(g, "w", int64(c.rows), int64(c.k))
+			src, g := fixture.Memory{}, ir.NewBuilder("w")
+			v := weight(src, g, "w", int64(c.rows), int64(c.k))
 			b := newBuilder(g.Graph, nil, Limits{})
 			b.nzHalves("w", v, c.blocks, c.block)
 			var want []float32
@@ -139,8 +121,8 @@ func TestInt8BlocksInNZ(t *testing.T) {
 		{16, 1, 16, 32}, {50, 1, 64, 32}, {100, 2, 64, 48}, {130, 3, 48, 96}, {16, 2, 16, 32},
 	} {
 		for _, step := range []int64{1, 1 << 20} {
-			src, g := memory{}, ir.NewBuilder("w")
-			w := src.weight(g, "w", int64(c.rows), int64(c.k))
+			src, g := fixture.Memory{}, ir.NewBuilder("w")
+			w := weight(src, g, "w", int64(c.rows), int64(c.k))
 			quantized := g.Add(ir.OpQuantizeWeight, "w", []*ir.Value{w})
 			q, s := constant(t, quantized[0], src), constant(t, quantized[1], src)
 			b := newBuilder(g.Graph, nil, Limits{})
@@ -164,7 +146,7 @@ func TestInt8BlocksInNZ(t *testing.T) {
 	}
 }
 
-func constant(t *testing.T, v *ir.Value, src memory) *tensor.Tensor {
+func constant(t *testing.T, v *ir.Value, src fixture.Memory) *tensor.Tensor {
 	t.Helper()
 	out, err := interp.Constant(v, src)
 	if err != nil {
@@ -179,8 +161,8 @@ func TestInt8InNZ(t *testing.T) {
 		pairs            bool
 	}{{1, 16, 32, false}, {1, 48, 80, false}, {3, 32, 16, false}, {1, 64, 64, true}, {3, 96, 48, true}} {
 		for _, step := range []int64{1, 1 << 20} {
-			src, g := memory{}, ir.NewBuilder("w")
-			w := src.weight(g, "w", int64(c.experts), int64(c.rows), int64(c.k))
+			src, g := fixture.Memory{}, ir.NewBuilder("w")
+			w := weight(src, g, "w", int64(c.experts), int64(c.rows), int64(c.k))
 			quantized := g.Add(ir.OpQuantizeWeight, "w", []*ir.Value{w})
 			q, s := quantized[0], quantized[1]
 			values, scales := constant(t, q, src), constant(t, s, src)

@@ -1,46 +1,27 @@
 package model
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"moge/ascend/kernels"
 	"moge/ascend/soc"
-	"moge/formats/hf"
-	"moge/formats/models"
 	"moge/ir"
-	"moge/ir/dtype"
 	"moge/passes"
 	"moge/quant"
+	"moge/tests/fixture"
 )
 
 // legal is the graph of a config as the card computes it, with overrides as on the command line, and
 // head=SCHEME.
 func legal(t *testing.T, config, scheme string, overrides ...string) *ir.Graph {
 	t.Helper()
-	data, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg, err := hf.ParseConfig(config, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, _, err := models.Build(cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opt := passes.Options{KV: dtype.F16, Float: dtype.F16, Activations: dtype.F16, MinExpertTokens: 1}
-	if opt.Scheme, err = quant.ParseScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
+	g := fixture.Graph(t, config)
+	opt := passes.Options{Scheme: fixture.Scheme(t, scheme), MinExpertTokens: 1}
 	for _, text := range overrides {
 		if head, ok := strings.CutPrefix(text, "head="); ok {
-			if opt.Head, err = quant.ParseScheme(head); err != nil {
-				t.Fatal(err)
-			}
+			opt.Head = fixture.Scheme(t, head)
 			continue
 		}
 		o, err := quant.ParseOverride(text)
@@ -50,11 +31,7 @@ func legal(t *testing.T, config, scheme string, overrides ...string) *ir.Graph {
 		opt.Overrides = append(opt.Overrides, o)
 	}
 	opt.Stats = measured(t, g, opt)
-	out, _, err := passes.Compile(g, opt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return fixture.ForCard(t, g, opt)
 }
 
 // measured is statistics for every site, with ranges that differ.
@@ -185,7 +162,8 @@ func TestSelectNamesWhatHasNoKernel(t *testing.T) {
 	g := legal(t, "../../tests/testdata/families/qwen3_moe/config.json", "w8a8-dynamic")
 	_, err = Select(g, chip, Limits{Tokens: 64, Sequences: 4, Rows: 4, Context: 256})
 	want := "layers.0.self_attn: no kernel for attend: queries, keys and values must come from one " +
-		"projection, in this order, the first two rotated: leave FuseQKV and FuseRotary on"
+		"projection, in this order, the first two rotated, without norms of heads: leave FuseQKV and " +
+		"FuseRotary on"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -8,11 +8,8 @@ import (
 	"moge/ascend/kernels"
 	"moge/ascend/model"
 	"moge/ascend/soc"
-	"moge/formats/hf"
-	"moge/formats/models"
-	"moge/ir/dtype"
 	"moge/passes"
-	"moge/quant"
+	"moge/tests/fixture"
 )
 
 // Configurations of models.
@@ -38,17 +35,8 @@ func chipNamed(t testing.TB, name string) *soc.Chip {
 // selected is the kernels of a model for a chip.
 func selected(t testing.TB, config string, chip *soc.Chip) []kernels.Spec {
 	t.Helper()
-	data, err := os.ReadFile(config)
-	must(t, err)
-	cfg, err := hf.ParseConfig(config, data)
-	must(t, err)
-	g, _, err := models.Build(cfg, nil)
-	must(t, err)
-	scheme, err := quant.ParseScheme("w8a8-dynamic")
-	must(t, err)
-	g, _, err = passes.Compile(g, passes.Options{Scheme: scheme, KV: dtype.F16, Float: dtype.F16,
-		Activations: dtype.F16})
-	must(t, err)
+	g := fixture.ForCard(t, fixture.Graph(t, config),
+		passes.Options{Scheme: fixture.Scheme(t, "w8a8-dynamic")})
 	specs, err := model.Select(g, chip, model.Limits{Tokens: 512, Sequences: 16, Rows: 64,
 		Context: 1024})
 	must(t, err)

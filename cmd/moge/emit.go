@@ -13,6 +13,7 @@ import (
 	"moge/ascend/host"
 	"moge/ascend/soc"
 	"moge/cmd/internal/cli"
+	"moge/cmd/internal/exit"
 	"moge/codegen/driver"
 	"moge/formats/durable"
 )
@@ -111,12 +112,13 @@ func (f *compileFlags) checkTarget(cmd *cobra.Command) error {
 		return nil
 	}
 	if !slices.Contains(cardTargets(), f.settings.Target) {
-		return cli.Usage("unknown target %q: known are %s", f.settings.Target,
-			strings.Join(append(driver.Targets(), cardTargets()...), ", "))
+		return exit.With(exit.Input, fmt.Errorf("unknown target %q: known are %s", f.settings.Target,
+			strings.Join(append(driver.Targets(), cardTargets()...), ", ")))
 	}
 	for _, name := range []string{"kv", "float"} {
 		if cmd.Flags().Changed(name) && cmd.Flags().Lookup(name).Value.String() != "f16" {
-			return cli.Usage("--%s %s: kernels of a card have f16 alone", name, cmd.Flags().Lookup(name).Value)
+			return exit.With(exit.Input, fmt.Errorf("--%s %s: the kernels of %s have f16 alone: leave it out "+
+				"or give f16", name, cmd.Flags().Lookup(name).Value, f.settings.Target))
 		}
 	}
 	cards.Settings(&f.settings)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,7 +62,8 @@ func (f *cardFlags) check(cmd *cobra.Command) error {
 		return nil
 	}
 	if !isCard(f.target) {
-		return cli.Usage("unknown card %q: known are %s", f.target, strings.Join(cardTargets(), ", "))
+		return exit.With(exit.Input, fmt.Errorf("unknown card %q: known are %s", f.target,
+			strings.Join(cardTargets(), ", ")))
 	}
 	return nil
 }

@@ -12,28 +12,13 @@ import (
 	"moge/ir/dtype"
 	"moge/ir/shape"
 	"moge/ir/tensor"
+	"moge/tests/fixture"
 )
 
 var testLimits = codegen.Limits{BatchTokens: 8, Seqs: 2, Context: 32, LogitsRows: 4}
 
 // memory is a checkpoint in memory, for plans and for the interpreter.
-type memory map[string]*tensor.Tensor
-
-func (m memory) Weight(name string) (*tensor.Tensor, error) {
-	if t := m[name]; t != nil {
-		return t, nil
-	}
-	return nil, fmt.Errorf("there is no tensor %s", name)
-}
-
-func (m memory) ReadAt(name string, dst []byte, off int64) error {
-	t, err := m.Weight(name)
-	if err != nil {
-		return err
-	}
-	copy(dst, t.Bytes()[off:])
-	return nil
-}
+type memory = fixture.Memory
 
 // randomWeights fills every weight of a graph.
 func randomWeights(g *ir.Graph) memory {

@@ -114,7 +114,7 @@ func TestFiniteNamesTensorElementAndValue(t *testing.T) {
 			m := memory{"blk.w": tensor.New(d, 5, 7)}
 			at := r.IntN(35)
 			m["blk.w"].F32[at] = bad.value
-			source := Finite{m, m.typeOf}
+			source := Finite{m, typeOf(m)}
 			width := d.Bytes(1)
 			for lo := range int64(35) {
 				hi := lo + 1 + r.Int64N(35-lo)
@@ -142,7 +142,7 @@ func TestFiniteNamesTensorElementAndValue(t *testing.T) {
 func TestFiniteLeavesTheRestAlone(t *testing.T) {
 	m := memory{"ids": tensor.FromI32([]int32{0x7f800000, -1}, 2),
 		"q": tensor.FromI8([]int8{-1, 127, -1, 127}, 4)}
-	source := Finite{m, m.typeOf}
+	source := Finite{m, typeOf(m)}
 	for name, size := range map[string]int{"ids": 8, "q": 4} {
 		if err := source.ReadAt(name, make([]byte, size), 0); err != nil {
 			t.Errorf("%s holds integers: %v", name, err)

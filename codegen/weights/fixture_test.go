@@ -10,28 +10,16 @@ import (
 	"moge/ir/interp"
 	"moge/ir/shape"
 	"moge/ir/tensor"
+	"moge/tests/fixture"
 )
 
 // memory is a checkpoint in memory, for the reader and for the interpreter.
-type memory map[string]*tensor.Tensor
+type memory = fixture.Memory
 
-func (m memory) Weight(name string) (*tensor.Tensor, error) {
-	if t := m[name]; t != nil {
-		return t, nil
-	}
-	return nil, fmt.Errorf("there is no tensor %s", name)
+// typeOf is the element type of a tensor.
+func typeOf(m memory) func(name string) dtype.Type {
+	return func(name string) dtype.Type { return m[name].DType }
 }
-
-func (m memory) ReadAt(name string, dst []byte, off int64) error {
-	t, err := m.Weight(name)
-	if err != nil {
-		return err
-	}
-	copy(dst, t.Bytes()[off:])
-	return nil
-}
-
-func (m memory) typeOf(name string) dtype.Type { return m[name].DType }
 
 // maker grows a pool of constants by random ops.
 type maker struct {
