@@ -2,6 +2,7 @@ package emucard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -89,7 +90,7 @@ func (e *emulated) Launch(ctx context.Context, l card.Launch) error {
 }
 
 // Close ends the device.
-func (e *emulated) Close() error { return joined(e.dev.Close(), e.lib.Close()) }
+func (e *emulated) Close() error { return errors.Join(e.dev.Close(), e.lib.Close()) }
 
 // FindingsError says which rules a kernel broke.
 type FindingsError struct{ Findings []emu.Finding }

@@ -2,6 +2,7 @@ package emucard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -31,7 +32,7 @@ func opener(fast bool) card.Opener {
 		}
 		dev, err := lib.Start(ctx, need+spare)
 		if err != nil {
-			return nil, joined(err, lib.Close())
+			return nil, errors.Join(err, lib.Close())
 		}
 		return &emulated{lib: lib, dev: dev, fast: fast}, nil
 	}
@@ -61,15 +62,4 @@ func compile(ctx context.Context, b *bundle.Bundle) (*emu.Library, error) {
 		return nil, fmt.Errorf("%s: %w", b.Dir(), err)
 	}
 	return lib, nil
-}
-
-// joined adds an error of tidying up to the one before, if there is one.
-func joined(err, more error) error {
-	switch {
-	case more == nil:
-		return err
-	case err == nil:
-		return more
-	}
-	return fmt.Errorf("%w; and %w", err, more)
 }

@@ -8,8 +8,8 @@ import (
 	"moge/ascend/emu"
 	"moge/ascend/kernel"
 	"moge/ascend/kernel/device"
+	"moge/ascend/kernel/lower"
 	"moge/ascend/kernel/scalar"
-	"moge/ascend/soc"
 )
 
 // LaunchOptions is how a case is executed.
@@ -53,7 +53,7 @@ func MemoryOf(p *device.Program, c *Case) (int64, error) {
 	}
 	total := int64(1 << 16)
 	for _, g := range p.Globals {
-		total += bytesOf(g, value) + 8<<10
+		total += g.Bytes(value) + 8<<10
 	}
 	return total, nil
 }
@@ -72,10 +72,10 @@ func Launch(ctx context.Context, dev *emu.Device, p *device.Program, c *Case, o 
 	l := emu.Launch{Kernel: p.Name, Blocks: c.Blocks, Seed: o.Seed, Twice: true,
 		Timeline: o.Timeline, Events: o.Events}
 	if l.Blocks == 0 {
-		l.Blocks = coresOf(p)
+		l.Blocks = p.Blocks()
 	}
 	for _, g := range p.Globals {
-		size := bytesOf(g, value)
+		size := g.Bytes(value)
 		at, err := dev.Alloc(size)
 		if err != nil {
 			return nil, fmt.Errorf("kernel %s, %s: %w", p.Name, c.Name, err)
@@ -152,7 +152,7 @@ func (c *Case) fill(p *device.Program, memory map[string][]byte) error {
 func (c *Case) covers(p *device.Program) error {
 	for _, g := range p.Globals {
 		wanted := slices.ContainsFunc(c.Want, func(o Output) bool { return o.Tensor == g.Name })
-		written := g.Role == kernel.Out || g.Role == kernel.InOut && g.Name != syncArea
+		written := g.Role == kernel.Out || g.Role == kernel.InOut && g.Name != lower.SyncArea
 		if written && !wanted && !c.Undefined {
 			return fmt.Errorf("BUG: kernel %s, %s: nothing is wanted of %s", p.Name, c.Name, g.Name)
 		}
@@ -160,23 +160,8 @@ func (c *Case) covers(p *device.Program) error {
 	return nil
 }
 
-// coresOf is the blocks that use the whole chip: groups, where a kernel has both halves of cores.
-func coresOf(p *device.Program) int {
-	if p.Core == soc.CoreVector {
-		return int(p.Chip.At(soc.VectorUnits))
-	}
-	return int(p.Chip.At(soc.CubeUnits))
-}
-
-func bytesOf(g *kernel.Global, value func(*scalar.Var) int64) int64 {
-	return g.Elems().Eval(value) * int64(g.Elem.Bits()) / 8
-}
-
-// syncArea is the tensor with which cores wait for each other.
-const syncArea = "syncArea"
-
 func roleOf(g *kernel.Global) emu.Role {
-	if g.Name == syncArea {
+	if g.Name == lower.SyncArea {
 		return emu.Zeroed
 	}
 	return [...]emu.Role{kernel.In: emu.In, kernel.Out: emu.Out, kernel.InOut: emu.InOut,

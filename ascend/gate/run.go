@@ -128,7 +128,7 @@ func (r *runner) order() []int {
 			continue
 		}
 		for _, g := range p.Globals {
-			most[i] += bytesOf(g, func(v *scalar.Var) int64 {
+			most[i] += g.Bytes(func(v *scalar.Var) int64 {
 				_, hi := v.Int().Range()
 				return hi
 			})

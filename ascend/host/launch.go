@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"moge/ascend/kernel"
 	"moge/ascend/kernel/device"
 	"moge/ascend/kernel/scalar"
 )
@@ -159,15 +158,11 @@ func smallest(p *device.Program) string {
 		p.Name,
 	)
 	for _, g := range p.Globals {
-		fmt.Fprintf(&b, "    a.%s = m.Zeros(%d);\n", g.Name, bytesOf(g, least)+slack)
+		fmt.Fprintf(&b, "    a.%s = m.Zeros(%d);\n", g.Name, g.Bytes(least)+slack)
 	}
 	for _, v := range p.Params {
 		fmt.Fprintf(&b, "    a.%s = %d;\n", v.Name, least(v))
 	}
 	fmt.Fprintf(&b, "    Run(\"%s\", k, m, a, stream);\n}\n\n", p.Name)
 	return b.String()
-}
-
-func bytesOf(g *kernel.Global, value func(*scalar.Var) int64) int64 {
-	return g.Elems().Eval(value) * int64(g.Elem.Bits()) / 8
 }

@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+
+	"moge/ascend/kernel/scalar"
+)
 
 // Role says what a kernel does with a tensor in device memory.
 type Role uint8
@@ -66,6 +70,11 @@ func (g *Global) MatrixElems() Int {
 
 // Elems is the storage of the whole tensor in elements; host code allocates this much.
 func (g *Global) Elems() Int { return g.MatrixElems().Mul(g.Shape.Batch) }
+
+// Bytes is that storage where the run-time integers have the given values.
+func (g *Global) Bytes(value func(*scalar.Var) int64) int64 {
+	return g.Elems().Eval(value) * int64(g.Elem.Bits()) / 8
+}
 
 // Region is a rectangle of one matrix of a tensor.
 type Region struct {

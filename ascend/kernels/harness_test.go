@@ -93,7 +93,7 @@ func newRig(t testing.TB, mebibytes int64, ks ...*kernel.Kernel) *rig {
 
 func (r *rig) place(g *kernel.Global, c *launch, value func(*scalar.Var) int64) emu.Addr {
 	r.t.Helper()
-	size := bytesOf(g, value)
+	size := g.Bytes(value)
 	at, err := r.dev.Alloc(size)
 	if err != nil {
 		r.t.Fatal(err)
@@ -108,12 +108,8 @@ func (r *rig) place(g *kernel.Global, c *launch, value func(*scalar.Var) int64) 
 	return at
 }
 
-func bytesOf(g *kernel.Global, value func(*scalar.Var) int64) int64 {
-	return g.Elems().Eval(value) * int64(g.Elem.Bits()) / 8
-}
-
 func roleOf(g *kernel.Global) emu.Role {
-	if g.Name == "syncArea" {
+	if g.Name == lower.SyncArea {
 		return emu.Zeroed
 	}
 	return [...]emu.Role{kernel.In: emu.In, kernel.Out: emu.Out, kernel.InOut: emu.InOut,

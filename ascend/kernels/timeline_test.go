@@ -17,7 +17,7 @@ func (r *rig) timeline(c *launch) *emu.Timeline {
 	value := func(v *scalar.Var) int64 { return int64(c.params[v.Name]) }
 	var args []emu.Arg
 	for _, g := range p.Globals {
-		args = append(args, emu.Tensor(r.place(g, c, value), bytesOf(g, value), roleOf(g)))
+		args = append(args, emu.Tensor(r.place(g, c, value), g.Bytes(value), roleOf(g)))
 	}
 	for _, v := range p.Params {
 		args = append(args, emu.Int32(int32(value(v))))

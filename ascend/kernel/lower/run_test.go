@@ -76,7 +76,7 @@ func (r *rig) launch(p *device.Program, c *trial) []emu.Finding {
 	var at []emu.Addr
 	value := func(v *scalar.Var) int64 { return int64(c.params[v.Name]) }
 	for _, g := range p.Globals {
-		size := g.Elems().Eval(value) * int64(g.Elem.Bits()) / 8
+		size := g.Bytes(value)
 		a, err := r.dev.Alloc(size)
 		if err != nil {
 			r.t.Fatal(err)
@@ -96,7 +96,7 @@ func (r *rig) launch(p *device.Program, c *trial) []emu.Finding {
 	}
 	for i, g := range p.Globals {
 		if g.Role != kernel.In {
-			size := g.Elems().Eval(value) * int64(g.Elem.Bits()) / 8
+			size := g.Bytes(value)
 			c.data[g.Name] = append([]byte(nil), r.dev.Bytes(at[i], size)...)
 		}
 	}
@@ -104,7 +104,7 @@ func (r *rig) launch(p *device.Program, c *trial) []emu.Finding {
 }
 
 func roleOf(g *kernel.Global) emu.Role {
-	if g.Name == "syncArea" {
+	if g.Name == SyncArea {
 		return emu.Zeroed
 	}
 	return map[kernel.Role]emu.Role{kernel.In: emu.In, kernel.Out: emu.Out, kernel.InOut: emu.InOut,
