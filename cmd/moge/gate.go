@@ -27,13 +27,19 @@ func (f *compileFlags) planCard(app *cli.App, execute bool) error {
 	if !execute || f.noGate {
 		return nil
 	}
-	if err := emu.Available(); err != nil {
-		return exit.With(
-			exit.Failed,
-			fmt.Errorf("%w; or leave the execution of the kernels out with --no-gate", err),
-		)
+	if err := canExecute(); err != nil {
+		return err
 	}
 	p.Gate = &gate.Options{Seed: f.gateSeed, Progress: gateProgress(app)}
+	return nil
+}
+
+// canExecute fails where kernels cannot be compiled for the host.
+func canExecute() error {
+	if err := emu.Available(); err != nil {
+		return exit.With(exit.Failed,
+			fmt.Errorf("%w; or leave the execution of the kernels out with --no-gate", err))
+	}
 	return nil
 }
 
@@ -46,84 +52,63 @@ func gateProgress(app *cli.App) func(done, total int, row gate.Row) {
 // kernelFlags say how verify executes the kernels of a card's bundle.
 type kernelFlags struct {
 	names  []string
-	shapes string
+	shapes cli.Choice
 	seed   uint64
 	trace  string
 	off    bool
 }
 
 func (f *kernelFlags) add(cmd *cobra.Command) {
+	f.shapes = cli.Choice{Value: "default", Words: []string{"default", "all"}}
 	flags := cmd.Flags()
-	flags.StringArrayVar(
-		&f.names,
-		"kernel",
-		nil,
-		"execute this kernel alone, as its file is now; repeatable",
-	)
-	flags.StringVar(
-		&f.shapes,
-		"shapes",
-		"default",
-		"default, or all: every edge of token counts and lengths",
-	)
+	flags.StringArrayVar(&f.names, "kernel", nil,
+		"execute this kernel alone, as its file is now; repeatable")
+	flags.Var(&f.shapes, "shapes", "default, or all: every edge of token counts and lengths")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the inputs and of the order that cores take turns in")
-	flags.StringVar(
-		&f.trace,
-		"trace",
-		"",
-		"write the predicted timelines to this file, for chrome://tracing or Perfetto",
-	)
+	flags.StringVar(&f.trace, "trace", "",
+		"write the predicted timelines to this file, for chrome://tracing or Perfetto")
 	flags.BoolVar(&f.off, "no-gate", false, "do not execute kernels")
 	cmd.MarkFlagsMutuallyExclusive("no-gate", "kernel")
 	cmd.MarkFlagsMutuallyExclusive("no-gate", "trace")
-	complete(cmd, map[string][]string{"shapes": {"default", "all"}})
+	cli.Complete(cmd, "shapes", f.shapes.Words...)
 }
 
-// check refuses flags about kernels for a bundle that has none.
-func (f *kernelFlags) check(cmd *cobra.Command, b *bundle.Bundle) error {
-	if len(b.Manifest().Kernels) > 0 {
+// check refuses what cannot be done with a bundle's kernels, before anything that takes time.
+func (f *kernelFlags) check(cmd *cobra.Command, app *cli.App, b *bundle.Bundle) error {
+	has := b.Manifest().Kernels
+	if len(has) == 0 {
+		for _, name := range []string{"kernel", "shapes", "seed", "trace", "no-gate"} {
+			if cmd.Flags().Changed(name) {
+				return cli.Usage("--%s is for bundles with kernels; this one is for %s", name,
+					b.Manifest().Targets[0])
+			}
+		}
 		return nil
 	}
-	for _, name := range []string{"shapes", "seed", "trace", "no-gate"} {
-		if cmd.Flags().Changed(name) {
-			return cli.Usage(
-				"--%s is for bundles with kernels; this one is for %s",
-				name,
-				b.Manifest().Targets[0],
-			)
+	for _, name := range f.names {
+		if !slices.ContainsFunc(has, func(k *bundlepb.Kernel) bool { return k.Name == name }) {
+			return cli.Usage("--kernel %s: the bundle has no such kernel; it has %s", name, kernelNames(b))
 		}
 	}
-	return nil
+	if f.trace != "" {
+		if err := checkPlace(app.FS, f.trace, true); err != nil {
+			return err
+		}
+	}
+	if f.off {
+		return nil
+	}
+	return canExecute()
 }
 
-// execute runs the gate on what is in the bundle.
-func (f *kernelFlags) execute(
-	ctx context.Context,
-	app *cli.App,
-	b *bundle.Bundle,
-) (*gate.Report, error) {
+// execute runs the gate on what is in the bundle; nil where there is nothing to run.
+func (f *kernelFlags) execute(ctx context.Context, app *cli.App, b *bundle.Bundle) (*gate.Report, error) {
+	if f.off || len(b.Manifest().Kernels) == 0 {
+		return nil, nil
+	}
 	o := gate.Options{Seed: f.seed, Only: f.names, Progress: gateProgress(app)}
-	switch f.shapes {
-	case "default":
-	case "all":
+	if f.shapes.Value == "all" {
 		o.Shapes = gate.All
-	default:
-		return nil, cli.Usage("--shapes %s: known are default, all", f.shapes)
-	}
-	for _, name := range f.names {
-		if !slices.ContainsFunc(
-			b.Manifest().Kernels,
-			func(k *bundlepb.Kernel) bool { return k.Name == name },
-		) {
-			return nil, cli.Usage(
-				"--kernel %s: the bundle has no such kernel; it has %s",
-				name,
-				kernelNames(b),
-			)
-		}
-	}
-	if err := emu.Available(); err != nil {
-		return nil, err
 	}
 	var t emu.Trace
 	if f.trace != "" {

@@ -36,6 +36,7 @@ import (
 //	flipsection BUNDLE NAME             one bit in the weights
 //	cut FILE N                          the last N bytes go
 //	newer MANIFEST                      a valid manifest of the next format version
+//	unplan MANIFEST                     a valid manifest whose first launch lacks its scalars
 //	lock PATH                           until the script ends
 //	empty                               standard output is empty
 //	code CODE PROGRAM ARG...            the exit code alone
@@ -59,8 +60,9 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"cut": edit(func(data []byte, a []string) ([]byte, error) {
 		return data[:len(data)-number(a[0])], nil
 	}),
-	"newer": edit(newerManifest),
-	"lock":  lockPath,
+	"newer":  edit(newerManifest),
+	"unplan": edit(withoutScalars),
+	"lock":   lockPath,
 	"code": func(ts *testscript.TestScript, _ bool, a []string) {
 		wantCode(ts, number(a[0]), a[1:])
 	},
@@ -235,9 +237,34 @@ func place(data []byte, text string) int {
 // formats/bundle/envelope.go.
 func newerManifest(data []byte, _ []string) ([]byte, error) {
 	binary.LittleEndian.PutUint32(data[8:], 99)
+	return sealed(data), nil
+}
+
+// sealed makes length and checksum of a manifest fit.
+func sealed(data []byte) []byte {
+	binary.LittleEndian.PutUint64(data[16:], uint64(len(data)-56))
 	sum := sha256.Sum256(append(bytes.Clone(data[:24]), data[56:]...))
 	copy(data[24:], sum[:])
-	return data, nil
+	return data
+}
+
+// withoutScalars takes the attributes from the first launch, and makes the checksum fit.
+func withoutScalars(data []byte, _ []string) ([]byte, error) {
+	m := new(bundlepb.Manifest)
+	if err := proto.Unmarshal(data[56:], m); err != nil {
+		return nil, err
+	}
+	for _, s := range m.Programs[0].Steps {
+		if s.Op == bundlepb.OpCode_LAUNCH {
+			s.Attrs = nil
+			break
+		}
+	}
+	payload, err := bundle.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return sealed(append(data[:56:56], payload...)), nil
 }
 
 func lockPath(ts *testscript.TestScript, _ bool, args []string) {

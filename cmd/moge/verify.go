@@ -16,6 +16,7 @@ import (
 	"moge/formats/bundle"
 	"moge/passes"
 	"moge/quant"
+	"moge/runtime/card"
 	"moge/runtime/cpudevice"
 	"moge/runtime/device"
 )
@@ -76,14 +77,14 @@ func newVerify(app *cli.App) *cobra.Command {
 func (f *verifyFlags) run(cmd *cobra.Command, app *cli.App, dir string) error {
 	ctx := cmd.Context()
 	if len(f.kernels.names) > 0 {
-		return f.runKernels(ctx, app, dir)
+		return f.runKernels(cmd, app, dir)
 	}
 	b, err := bundle.Open(dir, bundle.OpenOptions{})
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if err := f.kernels.check(cmd, b); err != nil {
+	if err := f.kernels.check(cmd, app, b); err != nil {
 		return err
 	}
 	if err := b.Check(ctx, app.Term.Progress("check", term.Bytes)); err != nil {
@@ -97,29 +98,29 @@ func (f *verifyFlags) run(cmd *cobra.Command, app *cli.App, dir string) error {
 			return inputError(err)
 		}
 	}
-	var r *gate.Report
-	if len(b.Manifest().Kernels) > 0 && !f.kernels.off {
-		if r, err = f.kernels.execute(ctx, app, b); err != nil {
-			return err
-		}
+	r, err := f.kernels.execute(ctx, app, b)
+	if err != nil {
+		return err
 	}
 	app.Term.Done()
 	return f.report(app, b, r)
 }
 
 // runKernels executes kernels by name, edited ones too: nothing else is checked.
-func (f *verifyFlags) runKernels(ctx context.Context, app *cli.App, dir string) error {
+func (f *verifyFlags) runKernels(cmd *cobra.Command, app *cli.App, dir string) error {
 	if f.source != "" {
-		return cli.Usage(
-			"--kernel executes kernels as their files are now; --source compares a whole bundle: use one of them",
-		)
+		return cli.Usage("--kernel executes kernels as their files are now; --source compares a whole " +
+			"bundle: use one of them")
 	}
 	b, err := bundle.Open(dir, bundle.OpenOptions{AsIs: cards.Folder})
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	r, err := f.kernels.execute(ctx, app, b)
+	if err := f.kernels.check(cmd, app, b); err != nil {
+		return err
+	}
+	r, err := f.kernels.execute(cmd.Context(), app, b)
 	if err != nil {
 		return err
 	}
@@ -132,10 +133,13 @@ func (f *verifyFlags) runKernels(ctx context.Context, app *cli.App, dir string) 
 
 // bindPrograms checks the plan as running it would.
 func bindPrograms(b *bundle.Bundle) error {
-	if len(b.Manifest().Kernels) > 0 {
-		return nil
-	}
 	for i := range b.Manifest().Programs {
+		if len(b.Manifest().Kernels) > 0 {
+			if err := card.Check(b, i, device.Options{CacheRows: 1}); err != nil {
+				return err
+			}
+			continue
+		}
 		r, err := cpudevice.Device{}.Load(b, i, device.Options{Threads: 1, CacheRows: 1})
 		if err != nil {
 			return err

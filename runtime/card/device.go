@@ -2,6 +2,7 @@ package card
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -49,9 +50,15 @@ func (d Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.
 	}
 	r, err := l.place(d.ctx, c)
 	if err != nil {
-		return nil, joined(err, c.Close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return r, nil
+}
+
+// Check is all of Load that needs no card: whether the program is one that a card could run.
+func Check(b *bundle.Bundle, program int, opt device.Options) error {
+	_, err := check(b, program, opt)
+	return err
 }
 
 // check is all of Load that needs no card.
@@ -79,12 +86,4 @@ func check(b *bundle.Bundle, program int, opt device.Options) (*loader, error) {
 			Hint:   "compile it anew with this version"}
 	}
 	return l, l.narrow()
-}
-
-// joined adds an error of tidying up to the one that made it necessary.
-func joined(err, more error) error {
-	if more == nil {
-		return err
-	}
-	return fmt.Errorf("%w; and %w", err, more)
 }

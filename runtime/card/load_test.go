@@ -110,11 +110,11 @@ func TestCardsThatFail(t *testing.T) {
 	}
 	c := &fake{t: t, failing: map[string]error{"alloc": errCard, "close": errors.New("too late")}}
 	_, err := New("fake", c.open).Load(b, 0, device.Options{})
-	wantError(t, err, "the card is on fire; and too late")
+	wantError(t, err, "the card is on fire\ntoo late")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = New("fake", (&fake{t: t}).open).Within(ctx).Load(b, 0, device.Options{})
-	if err != context.Canceled {
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that is done: %v", err)
 	}
 }
