@@ -27,8 +27,6 @@ type Planner struct {
 	// Gate says how kernels are executed before anything is written; nil leaves it out, and the
 	// bundle then says so.
 	Gate *gate.Options
-	// Judged, if not nil, receives what the gate found, also when that is an error.
-	Judged func(*gate.Report)
 }
 
 var _ driver.Planner = (*Planner)(nil)
@@ -98,9 +96,6 @@ func (p *Planner) judge(ctx context.Context, e *Emission) (*bundlepb.Gate, error
 	r, err := gate.Run(ctx, e.Chip, e.Kernels, *p.Gate)
 	if err != nil {
 		return nil, err
-	}
-	if p.Judged != nil {
-		p.Judged(r)
 	}
 	if !r.Passed() {
 		return nil, &FailedError{r}

@@ -14,22 +14,16 @@ import (
 // they give with the references of their specs.
 func Verify(ctx context.Context, b *bundle.Bundle, o gate.Options) (*gate.Report, error) {
 	m := b.Manifest()
+	refuse := func(hint, format string, args ...any) error {
+		return &bundle.Error{Path: b.Dir(), Offset: -1, Reason: fmt.Sprintf(format, args...), Hint: hint}
+	}
 	if len(m.Kernels) == 0 {
-		return nil, &bundle.Error{
-			Path:   b.Dir(),
-			Offset: -1,
-			Reason: "the bundle has no kernels: it is for " + m.Targets[0],
-			Hint:   "compile it with --target " + soc.Products()[0].Name,
-		}
+		return nil, refuse("compile it with --target "+soc.Products()[0].Name,
+			"the bundle has no kernels: it is for %s", m.Targets[0])
 	}
 	chip, err := soc.Find(m.Targets[0])
 	if err != nil {
-		return nil, &bundle.Error{
-			Path:   b.Dir(),
-			Offset: -1,
-			Reason: err.Error(),
-			Hint:   "a newer version of moge may know it",
-		}
+		return nil, refuse("a newer version of moge may know it", "%v", err)
 	}
 	var list []gate.Kernel
 	for _, k := range m.Kernels {
@@ -38,12 +32,7 @@ func Verify(ctx context.Context, b *bundle.Bundle, o gate.Options) (*gate.Report
 			err = fmt.Errorf("the spec is that of %s", spec.KernelName())
 		}
 		if err != nil {
-			return nil, &bundle.Error{
-				Path:   b.Dir(),
-				Offset: -1,
-				Reason: fmt.Sprintf("kernel %q: %v", k.Name, err),
-				Hint:   "compile it anew with this version",
-			}
+			return nil, refuse("compile it anew with this version", "kernel %q: %v", k.Name, err)
 		}
 		text, err := b.FileAsIs(k.Source)
 		if err != nil {

@@ -36,12 +36,8 @@ inline aclError Open(Kernels &k, const char *path)
     aclError e = aclrtBinaryLoadFromFile(path, nullptr, &k.binary);
 `)
 	for _, p := range programs {
-		fmt.Fprintf(
-			&b,
-			"    if (e == ACL_SUCCESS) e = aclrtBinaryGetFunction(k.binary, \"%s\", &k.%s);\n",
-			p.Name,
-			p.Name,
-		)
+		fmt.Fprintf(&b, "    if (e == ACL_SUCCESS) e = aclrtBinaryGetFunction(k.binary, \"%s\", &k.%s);\n",
+			p.Name, p.Name)
 	}
 	b.WriteString("    return e;\n}\n")
 	for _, p := range programs {

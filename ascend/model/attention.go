@@ -106,13 +106,8 @@ func (b *builder) rotate(n *ir.Node, h heads, pool int, a args) *bundlepb.Operan
 // projected is the one buffer that holds queries, keys and values before rotation.
 func (b *builder) projected(n *ir.Node, h heads) (*bundlepb.Operand, error) {
 	refuse := func() (*bundlepb.Operand, error) {
-		return nil, &UnsupportedError{
-			n.Site,
-			n.Op.String(),
-			"queries, keys and values must come from one " +
-				"projection, in this order, the first two rotated, without norms of heads: leave FuseQKV and " +
-				"FuseRotary on",
-		}
+		return nil, unsupported(n, "queries, keys and values must come from one projection, in this order, "+
+			"the first two rotated, without norms of heads: leave FuseQKV and FuseRotary on")
 	}
 	if n.Args[1].Def.Op != ir.OpKVWrite || n.Args[2].Def.Op != ir.OpKVWrite || b.rope == nil {
 		return refuse()

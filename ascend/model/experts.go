@@ -34,7 +34,7 @@ func (b *builder) gate(n *ir.Node) error {
 // route: ids of grouped gating ascend for every token.
 func (b *builder) route(n *ir.Node) error {
 	if n.Args[0].Def.Op != ir.OpMoEGate {
-		return &UnsupportedError{n.Site, n.Op.String(), "only grouped gating has a kernel"}
+		return unsupported(n, "only grouped gating has a kernel")
 	}
 	ids, err := b.rows(n, 0)
 	if err != nil {
@@ -64,7 +64,7 @@ func (b *builder) route(n *ir.Node) error {
 func (b *builder) routeOf(n *ir.Node, i int) (routed, error) {
 	r, ok := b.routes[n.Args[i].Def]
 	if !ok {
-		return r, &UnsupportedError{n.Site, n.Op.String(), "its rows do not come from a route"}
+		return r, unsupported(n, "its rows do not come from a route")
 	}
 	return r, nil
 }
@@ -81,11 +81,7 @@ func (b *builder) dispatch(n *ir.Node) error {
 	}
 	from, ok := b.at[n.Args[0].ID]
 	if !ok || !from.int8 {
-		return &UnsupportedError{
-			n.Site,
-			n.Op.String(),
-			"only rows in int8 are dispatched: choose a scheme for the experts",
-		}
+		return unsupported(n, "only rows in int8 are dispatched: choose a scheme for the experts")
 	}
 	slots, tokenDim := n.Args[1].Type.Shape[0], n.Args[0].Type.Shape[0]
 	spec := kernels.DispatchSpec{Width: width(n, 0), PerToken: int(slots.Coef / tokenDim.Coef),
@@ -105,8 +101,7 @@ func (b *builder) dispatch(n *ir.Node) error {
 func (b *builder) grouped(n *ir.Node) error {
 	w := n.Args[3].Type.Shape
 	if len(w) != 3 {
-		return &UnsupportedError{n.Site, n.Op.String(),
-			"the weights of its experts are not stacked: leave GroupExperts on"}
+		return unsupported(n, "the weights of its experts are not stacked: leave GroupExperts on")
 	}
 	r, err := b.routeOf(n, 1)
 	if err != nil {
@@ -123,12 +118,8 @@ func (b *builder) grouped(n *ir.Node) error {
 		Static: from.fixed != nil}
 	gateUp := b.readBy(n.Result(), ir.OpSwiGLU)
 	if gateUp != from.int8 {
-		return &UnsupportedError{
-			n.Site,
-			n.Op.String(),
-			"gate and up read int8 rows, down rows of halves: leave FuseGateUp " +
-				"and FuseSwiGLU on",
-		}
+		return unsupported(n, "gate and up read int8 rows, down rows of halves: leave FuseGateUp "+
+			"and FuseSwiGLU on")
 	}
 	a := args{"x": from.rows, "offsets": r.offsets}
 	from.scales(a, "xScale")

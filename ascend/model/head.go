@@ -27,12 +27,8 @@ func headNodes(n *ir.Node) (norm, quantize *ir.Node, err error) {
 		from = quantize.Args[0].Def
 	}
 	if n.Site != headSite || from.Op != ir.OpRMSNorm || len(n.Args) != args {
-		return nil, nil, &UnsupportedError{
-			n.Site,
-			n.Op.String(),
-			"float linears have a kernel as the head alone, " +
-				"behind a norm and without a bias: choose a scheme for others",
-		}
+		return nil, nil, unsupported(n, "float linears have a kernel as the head alone, behind a norm and "+
+			"without a bias: choose a scheme for others")
 	}
 	return from, quantize, nil
 }

@@ -28,6 +28,11 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("%s: no kernel for %s: %s", e.Site, e.Op, e.Reason)
 }
 
+// unsupported says that no kernel computes a node.
+func unsupported(n *ir.Node, reason string) error {
+	return &UnsupportedError{n.Site, n.Op.String(), reason}
+}
+
 // place is where a value lies: its buffer, and for int8 rows with a scale each the buffer of these.
 // For rows with one scale for all, in int8 or to be quantized by who reads them, fixed is its section.
 type place struct {
@@ -132,8 +137,7 @@ func (b *builder) node(n *ir.Node) error {
 		return nil
 	}
 	if !views[n.Op] {
-		return &UnsupportedError{n.Site, n.Op.String(),
-			"only models with grouped experts, quantized, have all of theirs"}
+		return unsupported(n, "only models with grouped experts, quantized, have all of theirs")
 	}
 	if from, ok := b.at[n.Args[0].ID]; ok {
 		for _, r := range n.Results {
@@ -149,8 +153,7 @@ func (b *builder) node(n *ir.Node) error {
 func (b *builder) rows(n *ir.Node, i int) (*bundlepb.Operand, error) {
 	p, ok := b.at[n.Args[i].ID]
 	if !ok {
-		return nil, &UnsupportedError{n.Site, n.Op.String(),
-			fmt.Sprintf("no kernel stores its argument %d, a %s", i, n.Args[i].Def.Op)}
+		return nil, unsupported(n, fmt.Sprintf("no kernel stores its argument %d, a %s", i, n.Args[i].Def.Op))
 	}
 	return p.rows, nil
 }
