@@ -94,10 +94,46 @@ func addBias(b *Builder, site string, y *Value, bias []*Value) []*Value {
 
 func expandQLinear(b *Builder, n *Node, args []*Value) []*Value {
 	site := n.Site
-	acc := toF32(b, site, b.Op1(OpDotI8, site, args[0], args[2]))
-	y := b.Op1(OpMul, site, acc, asRow(b, site, args[3]))
-	y = b.Op1(OpMul, site, y, asColumn(b, site, args[1]))
+	y := eachBlock(b, site, args[0], args[1], func(x, scale *Value, lo, hi int64) *Value {
+		w := part(b, site, args[2], lo, hi)
+		acc := toF32(b, site, b.Op1(OpDotI8, site, x, w))
+		y := b.Op1(OpMul, site, acc, asRow(b, site, args[3]))
+		return b.Op1(OpMul, site, y, asColumn(b, site, scale))
+	})
 	return addBias(b, site, y, args[4:])
+}
+
+// eachBlock sums, in order, what product makes of each block of int8 rows: the block's columns lo to hi
+// and a scale for each row. Rows with one scale are one block.
+func eachBlock(b *Builder, site string, x, scales *Value,
+	product func(x, scale *Value, lo, hi int64) *Value) *Value {
+	k := x.Type.Shape[1].Coef
+	if len(scales.Type.Shape) == 1 {
+		return product(x, scales, 0, k)
+	}
+	blocks := scales.Type.Shape[1].Coef
+	width := k / blocks
+	var sum *Value
+	for i := range blocks {
+		column := b.Slice(site, scales, 1, i, i+1)
+		scale := b.Reshape(site, column, column.Type.Shape[:1])
+		y := product(part(b, site, x, i*width, (i+1)*width), scale, i*width, (i+1)*width)
+		if sum == nil {
+			sum = y
+		} else {
+			sum = b.Op1(OpAdd, site, sum, y)
+		}
+	}
+	return sum
+}
+
+// part is columns lo to hi of a matrix, or of each of a stack of them.
+func part(b *Builder, site string, x *Value, lo, hi int64) *Value {
+	axis := len(x.Type.Shape) - 1
+	if x.Type.Shape[axis].Coef == hi-lo {
+		return x
+	}
+	return b.Slice(site, x, axis, lo, hi)
 }
 
 // stackScales gives the scales of a grouped op as one [E,N].
@@ -110,11 +146,15 @@ func stackScales(b *Builder, site string, scales []*Value) *Value {
 
 func expandQGroupedLinear(b *Builder, n *Node, args []*Value) []*Value {
 	site, count := n.Site, (len(args)-3)/2
-	dot := append([]*Value{args[0], args[1]}, args[3:3+count]...)
-	acc := toF32(b, site, b.Op1(OpGroupedDotI8, site, dot...))
-	scales := b.Op1(OpSpreadRows, site, stackScales(b, site, args[3+count:]), args[1], acc)
-	y := b.Op1(OpMul, site, acc, scales)
-	return []*Value{b.Op1(OpMul, site, y, asColumn(b, site, args[2]))}
+	return []*Value{eachBlock(b, site, args[0], args[2], func(x, scale *Value, lo, hi int64) *Value {
+		dot := []*Value{x, args[1]}
+		for _, w := range args[3 : 3+count] {
+			dot = append(dot, part(b, site, w, lo, hi))
+		}
+		acc := toF32(b, site, b.Op1(OpGroupedDotI8, site, dot...))
+		scales := b.Op1(OpSpreadRows, site, stackScales(b, site, args[3+count:]), args[1], acc)
+		return b.Op1(OpMul, site, b.Op1(OpMul, site, acc, scales), asColumn(b, site, scale))
+	})}
 }
 
 func expandW8Linear(b *Builder, n *Node, args []*Value) []*Value {

@@ -133,7 +133,15 @@ func inferQuantize(n *Node, _ []Type) ([]Type, error) {
 		return nil, err
 	}
 	s := n.arg(0).Shape
-	return []Type{Tensor(dtype.I8, s), Tensor(dtype.F32, s[:1])}, nil
+	blocks, given := n.Attr("blocks")
+	if !given {
+		return []Type{Tensor(dtype.I8, s), Tensor(dtype.F32, s[:1])}, nil
+	}
+	if !s[1].IsFixed() || blocks.Int < 1 || s[1].Coef%blocks.Int != 0 {
+		return nil, violation(name+"_c2", "%d blocks of rows of %v", blocks.Int, s[1])
+	}
+	scales := Tensor(dtype.F32, shape.Shape{s[0], shape.Fixed(blocks.Int)})
+	return []Type{Tensor(dtype.I8, s), scales}, nil
 }
 
 func inferQuantizeStatic(n *Node, declared []Type) ([]Type, error) {
@@ -187,12 +195,26 @@ func inferMoEGate(n *Node, _ []Type) ([]Type, error) {
 	return []Type{Tensor(dtype.F32, s), Tensor(dtype.I32, s)}, nil
 }
 
+// wantRowScales checks that argument i is a scale for each row of argument 0, or for each of equal
+// blocks of each row.
+func (n *Node) wantRowScales(constraint string, i int) error {
+	x, t := n.arg(0).Shape, n.arg(i)
+	if len(t.Shape) != 2 || t.State {
+		return n.wantShape(constraint, i, dtype.F32, x[:1])
+	}
+	blocks := t.Shape[1]
+	if !blocks.IsFixed() || blocks.Coef < 1 || !x[1].IsFixed() || x[1].Coef%blocks.Coef != 0 {
+		return violation(constraint, "argument %d is %v, scales of blocks of %v", i, t, n.arg(0))
+	}
+	return n.wantShape(constraint, i, dtype.F32, shape.Shape{x[0], blocks})
+}
+
 func inferQLinear(n *Node, _ []Type) ([]Type, error) {
 	rows, err := n.inferRows("qlinear", dtype.I8, 2, isI8)
 	if err != nil {
 		return nil, err
 	}
-	err = firstError(n.wantShape("qlinear_c4", 1, dtype.F32, rows[:1]),
+	err = firstError(n.wantRowScales("qlinear_c4", 1),
 		n.wantShape("qlinear_c5", 3, dtype.F32, rows[1:]), n.wantBias("qlinear_c6", 4, rows))
 	if err != nil {
 		return nil, err
@@ -239,7 +261,7 @@ func inferQGroupedLinear(n *Node, _ []Type) ([]Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.wantShape("qgrouped_linear_c7", 2, dtype.F32, n.arg(0).Shape[:1]); err != nil {
+	if err := n.wantRowScales("qgrouped_linear_c7", 2); err != nil {
 		return nil, err
 	}
 	return types, nil

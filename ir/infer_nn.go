@@ -11,6 +11,9 @@ func inferEmbed(n *Node, _ []Type) ([]Type, error) {
 	if err != nil {
 		return nil, err
 	}
+	if outside, ok := n.Attr("outside"); ok && outside.Int != 1 {
+		return nil, violation("embed_c3", "outside is %d, want 1", outside.Int)
+	}
 	return one(Tensor(dtype.F32, shape.Shape{n.arg(0).Shape[0], n.arg(1).Shape[1]}))
 }
 

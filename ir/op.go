@@ -62,6 +62,14 @@ const (
 	OpGroupedDotI8
 	OpSpreadRows
 
+	// Between ranks, and what differs from rank to rank.
+	OpShard
+	OpOwn
+	OpRebase
+	OpAllGather
+	OpReduceScatter
+	OpAllReduce
+
 	// Calibration.
 	OpObserve
 

@@ -77,7 +77,8 @@ func init() {
 			semantics: "the k largest of the last axis, descending, lowest index first on ties; results values, indices"},
 
 		OpEmbed: {name: "embed", minArgs: 2, maxArgs: 2, results: 1, infer: inferEmbed,
-			semantics: "row ids[t] of the table, as f32"},
+			attrs:     []attrSpec{optionalInt("outside")},
+			semantics: "row ids[t] of the table, as f32; with outside zeros for ids that it does not have"},
 		OpTakeRows: {name: "take_rows", minArgs: 2, maxArgs: 2, results: 1, infer: inferTakeRows,
 			semantics: "row rows[l] of x"},
 		OpGather: {name: "gather", minArgs: 2, maxArgs: 2, results: 1, infer: inferGather,
@@ -110,7 +111,9 @@ func init() {
 			semantics: "y[t] = Σ rows[r] · w[order[r]], r ascending over the sorted slots of token t"},
 
 		OpQuantize: {name: "quantize", minArgs: 1, maxArgs: 1, results: 2, infer: inferQuantize,
-			semantics: "per row: q = rne(x · RN(127/amax)), s = amax/127; an all-zero row has s = 0; results q, s"},
+			attrs: []attrSpec{optionalInt("blocks")},
+			semantics: "per row, or per block of a row: q = rne(x · RN(127/amax)), s = amax/127; all zeros have s = 0; " +
+				"results q, s"},
 		OpQuantizeStatic: {name: "quantize_static", minArgs: 1, maxArgs: 1, results: 2,
 			infer:     inferQuantizeStatic,
 			attrs:     []attrSpec{{name: "amax", kind: FloatAttr}},
@@ -122,6 +125,22 @@ func init() {
 			semantics: "as grouped_linear, in i32, exact"},
 		OpSpreadRows: {name: "spread_rows", minArgs: 3, maxArgs: 3, results: 1, infer: inferSpreadRows,
 			semantics: "row e of the table for each row of like that expert e owns"},
+
+		OpShard: {name: "shard", minArgs: 1, maxArgs: 1, results: 1, weight: true, infer: inferShard,
+			attrs:     append(ints("axis", "size", "stride"), optionalInt("align"), optionalInt("index")),
+			semantics: "the rank's block of one axis, cut into size blocks, zeros up to a multiple of align"},
+		OpOwn: {name: "own", minArgs: 1, maxArgs: 1, results: 1, weight: true, infer: inferOwn,
+			attrs:     append(ints("size", "stride"), optionalInt("index")),
+			semantics: "x on the first rank of each group, zeros on the others"},
+		OpRebase: {name: "rebase", minArgs: 1, maxArgs: 1, results: 1, infer: inferRebase,
+			attrs:     ints("size", "stride", "step"),
+			semantics: "ids less step times the rank's index in its group"},
+		OpAllGather: {name: "all_gather", minArgs: 1, maxArgs: 1, results: 1, infer: inferAllGather,
+			attrs: group(), semantics: "the rows of all ranks of the group, in their order"},
+		OpReduceScatter: {name: "reduce_scatter", minArgs: 1, maxArgs: 1, results: 1, infer: inferReduceScatter,
+			attrs: group(), semantics: "the rank's block of rows of the sum over the ranks of the group"},
+		OpAllReduce: {name: "all_reduce", minArgs: 1, maxArgs: 1, results: 1, infer: inferAllReduce,
+			attrs: group(), semantics: "the sum over the ranks of the group"},
 
 		OpObserve: {name: "observe", minArgs: 1, maxArgs: 2, results: 1, effect: true, infer: inferObserve,
 			semantics: "x unchanged; calibration records its largest magnitude (per expert, given offsets)"},
@@ -138,7 +157,7 @@ func init() {
 			semantics: "softmax over all experts, best of each group (lowest index on ties), · router_scale; results w, ids"},
 		OpQLinear: {name: "qlinear", minArgs: 4, maxArgs: 5, results: 1,
 			infer: inferQLinear, expand: expandQLinear,
-			semantics: "(f32(xq · wqᵀ) · ws) · xs (+ bias), each step rounded"},
+			semantics: "(f32(xq · wqᵀ) · ws) · xs (+ bias), each step rounded; blocks with scales of their own are summed in order"},
 		OpQGroupedLinear: {name: "qgrouped_linear", minArgs: 5, maxArgs: variadic, results: 1,
 			infer:  inferQGroupedLinear,
 			expand: expandQGroupedLinear, semantics: "as qlinear, each row with the weight and scales of its expert"},
@@ -179,6 +198,14 @@ func ints(names ...string) []attrSpec {
 // value before the weight is applied, and the results.
 func norm() []attrSpec {
 	return []attrSpec{{name: "eps", kind: FloatAttr}, {name: "round", kind: DTypeAttr, optional: true}}
+}
+
+func optionalInt(name string) attrSpec { return attrSpec{name: name, kind: IntAttr, optional: true} }
+
+// group is the ranks that take part: rank r is member (r/stride)%size of its group, and members are
+// stride apart. With wire, what travels is rounded to that type.
+func group() []attrSpec {
+	return append(ints("size", "stride"), attrSpec{name: "wire", kind: DTypeAttr, optional: true})
 }
 
 // scheme is the quantization that AssignSchemes chose for a linear; absent means none.

@@ -5,6 +5,9 @@ package interp
 func attend(c *call) error {
 	positions, sequences := c.args[3].I32, c.args[4].I32
 	for t, p := range positions {
+		if sequences[t] == padding {
+			continue
+		}
 		if err := checkPlace(t, p, sequences[t]); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ type machine struct {
 	state   *State // this run's copy, published when the run succeeds
 	env     *shape.Env
 	tap     func(*ir.Node, []*tensor.Tensor)
+	rank    *member // nil for a program alone
 }
 
 // cell is what a value holds: a tensor, or the rows of a state.

@@ -14,6 +14,7 @@ type call struct {
 	rows []*slot          // by argument, nil where it is a tensor
 	out  []*tensor.Tensor // zeros of the result types, nil where the result is a state
 	slot *slot            // the result of an op that gives a state
+	rank *member          // nil for a program alone
 }
 
 // kernels holds one function an op, indexed by op. Sources and fused ops have none: the
@@ -61,6 +62,13 @@ var kernels = map[ir.Op]func(*call) error{
 	ir.OpGroupedDotI8:   groupedDotI8,
 	ir.OpSpreadRows:     spreadRows,
 
+	ir.OpShard:         shard,
+	ir.OpOwn:           own,
+	ir.OpRebase:        rebase,
+	ir.OpAllGather:     allGather,
+	ir.OpReduceScatter: reduceScatter,
+	ir.OpAllReduce:     allReduce,
+
 	ir.OpObserve: observe,
 }
 
@@ -70,7 +78,7 @@ func (m *machine) apply(n *ir.Node, args []cell) ([]cell, error) {
 	if kernel == nil {
 		panic("BUG: no kernel for " + n.Op.String())
 	}
-	c := &call{n: n}
+	c := &call{n: n, rank: m.rank}
 	for _, a := range args {
 		c.args = append(c.args, a.tensor)
 		c.rows = append(c.rows, a.slot)

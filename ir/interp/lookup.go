@@ -13,7 +13,11 @@ func checkIndex(what string, i int, v int32, n int64) error {
 func embed(c *call) error {
 	ids, table, y := c.args[0].I32, c.args[1], c.out[0]
 	width := table.Last()
+	_, outside := c.n.Attr("outside")
 	for t, id := range ids {
+		if outside && (id < 0 || int64(id) >= table.Shape[0]) {
+			continue
+		}
 		if err := checkIndex("token", t, id, table.Shape[0]); err != nil {
 			return err
 		}

@@ -241,6 +241,9 @@ func TestOps(t *testing.T) {
 // takes tensors only has a case above.
 func TestEveryOpHasAMeaningAndACase(t *testing.T) {
 	cases := map[ir.Op]bool{ir.OpKVWrite: true, ir.OpAttend: true, ir.OpMoEGate: true} // tests of their own
+	for _, c := range rankCases {
+		cases[c.op] = true
+	}
 	for _, c := range opCases {
 		cases[c.op] = true
 	}

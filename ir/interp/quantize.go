@@ -41,9 +41,12 @@ func quantizeBy(q []int8, x []float32, top float32) (scale float32) {
 func quantizeRow(q []int8, x []float32) (scale float32) { return quantizeBy(q, x, amax(x)) }
 
 func quantize(c *call) error {
-	width := c.args[0].Last()
+	width, blocks := c.args[0].Last(), int(max(1, c.n.Int("blocks")))
 	c.each(func(r int, x []float32) {
-		c.out[1].F32[r] = quantizeRow(rowOf(c.out[0].I8, r, width), x)
+		for b := range blocks {
+			part := rowOf(rowOf(c.out[0].I8, r, width), b, width/blocks)
+			c.out[1].F32[r*blocks+b] = quantizeRow(part, rowOf(x, b, width/blocks))
+		}
 	})
 	return nil
 }

@@ -34,6 +34,8 @@ type Options struct {
 	// With ok false the node is interpreted. Constants, sources and the nodes inside
 	// expansions are not offered.
 	Override func(n *ir.Node, args []*tensor.Tensor) (results []*tensor.Tensor, ok bool, err error)
+
+	rank *member // of several; see RunRanks
 }
 
 // Run executes one step of a model and returns the graph's outputs by name. On success
@@ -76,7 +78,7 @@ func run(g *ir.Graph, s *scalars, values map[string]*tensor.Tensor, st *State, w
 	if st == nil {
 		st = NewState()
 	}
-	m := &machine{weights: w, state: st.Clone(), env: &s.env, tap: opt.Tap}
+	m := &machine{weights: w, state: st.Clone(), env: &s.env, tap: opt.Tap, rank: opt.rank}
 	f := newFrame(m, g)
 	f.override = opt.Override
 	for _, n := range inputs {

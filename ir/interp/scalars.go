@@ -32,12 +32,15 @@ func bindInputs(g *ir.Graph, s *scalars, values map[string]*tensor.Tensor) ([]*i
 		if n.Op != ir.OpInput {
 			continue
 		}
-		t := values[n.Str("name")]
-		if t == nil {
+		if values[n.Str("name")] == nil {
 			return nil, fmt.Errorf("input %q is missing", n.Str("name"))
 		}
 		inputs = append(inputs, n)
-		s.learn(n.Results[0].Type.Shape, t.Shape)
+	}
+	for _, exact := range []bool{true, false} {
+		for _, n := range inputs {
+			s.learn(n.Results[0].Type.Shape, values[n.Str("name")].Shape, exact)
+		}
 	}
 	if len(inputs) != len(values) {
 		return nil, fmt.Errorf("%d inputs are given, the graph has %d", len(values), len(inputs))
@@ -53,11 +56,12 @@ func bindInputs(g *ir.Graph, s *scalars, values map[string]*tensor.Tensor) ([]*i
 	return inputs, nil
 }
 
-// learn settles scalars that appear as c·S; whether the rest agrees is checked later.
-func (s *scalars) learn(dims shape.Shape, sizes []int64) {
+// learn settles scalars that appear as c·S or, unless exact, as c·ceil(S/d): then the largest that
+// fits. Whether the rest agrees is checked later.
+func (s *scalars) learn(dims shape.Shape, sizes []int64, exact bool) {
 	for i, d := range dims {
-		if i < len(sizes) && !s.known[d.Scalar] && d.Div == 1 && d.Coef > 0 {
-			s.set(d.Scalar, sizes[i]/d.Coef)
+		if i < len(sizes) && !s.known[d.Scalar] && (d.Div == 1 || !exact) && d.Coef > 0 {
+			s.set(d.Scalar, sizes[i]/d.Coef*d.Div)
 		}
 	}
 }

@@ -76,12 +76,18 @@ func kvWrite(c *call) error {
 		next.rows = map[int32]map[int32][]float32{}
 	}
 	for _, seq := range slices.Compact(slices.Sorted(slices.Values(sequences))) {
+		if seq == padding {
+			continue
+		}
 		if next.rows[seq] = maps.Clone(next.rows[seq]); next.rows[seq] == nil {
 			next.rows[seq] = map[int32][]float32{}
 		}
 	}
 	size := old.heads() * old.width()
 	for t, p := range positions {
+		if sequences[t] == padding {
+			continue
+		}
 		if err := checkPlace(t, p, sequences[t]); err != nil {
 			return err
 		}
@@ -90,6 +96,9 @@ func kvWrite(c *call) error {
 	c.slot = next
 	return nil
 }
+
+// padding is the sequence of rows that belong to none.
+const padding = -1
 
 func checkPlace(t int, position, sequence int32) error {
 	if position < 0 || sequence < 0 {
