@@ -93,14 +93,17 @@ func addBias(b *Builder, site string, y *Value, bias []*Value) []*Value {
 }
 
 func expandQLinear(b *Builder, n *Node, args []*Value) []*Value {
-	site := n.Site
-	y := eachBlock(b, site, args[0], args[1], func(x, scale *Value, lo, hi int64) *Value {
+	site, bias := n.Site, args[4:]
+	return []*Value{eachBlock(b, site, args[0], args[1], func(x, scale *Value, lo, hi int64) *Value {
 		w := part(b, site, args[2], lo, hi)
 		acc := toF32(b, site, b.Op1(OpDotI8, site, x, w))
 		y := b.Op1(OpMul, site, acc, asRow(b, site, args[3]))
-		return b.Op1(OpMul, site, y, asColumn(b, site, scale))
-	})
-	return addBias(b, site, y, args[4:])
+		y = b.Op1(OpMul, site, y, asColumn(b, site, scale))
+		if lo > 0 {
+			return y
+		}
+		return addBias(b, site, y, bias)[0] // to the first, as the first of ranks does
+	})}
 }
 
 // eachBlock sums, in order, what product makes of each block of int8 rows: the block's columns lo to hi

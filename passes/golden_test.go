@@ -13,6 +13,7 @@ import (
 
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/placement"
 	"moge/quant"
 )
 
@@ -166,6 +167,13 @@ func setOption(opt *Options, key, value string) (err error) {
 		opt.Float, err = dtype.Parse(value)
 	case "min_expert_tokens":
 		opt.MinExpertTokens, err = strconv.ParseInt(value, 10, 64)
+	case "placement": // devices, then the placement; inner widths are padded to 4
+		devices, text, _ := strings.Cut(value, " ")
+		n := 0
+		if n, err = strconv.Atoi(devices); err == nil {
+			opt.Placement, err = placement.Parse(text, n)
+		}
+		opt.PlacementRules = placement.Rules{Align: 4, VocabAlign: 4, MaxPadding: 1}
 	case "override":
 		var o quant.Override
 		o, err = quant.ParseOverride(value)

@@ -8,6 +8,7 @@ import (
 
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/placement"
 	"moge/quant"
 )
 
@@ -24,6 +25,10 @@ type Options struct {
 	// MinExpertTokens is how many calibration tokens an expert must have seen for its own
 	// range to count; see quant.Stats.Range.
 	MinExpertTokens int64
+
+	// Placement cuts the graph for ranks; the zero value and one device leave it whole.
+	Placement      placement.Placement
+	PlacementRules placement.Rules
 
 	Off    []string // names of passes to leave out; a required one is refused
 	Verify bool     // verify between all passes, not only at entry and exit
@@ -42,6 +47,7 @@ type Report struct {
 	Sites    []SiteScheme // every linear and grouped linear, in node order
 	Casts    []Cast       // weights that changed their float type
 	Warnings []string     // sentences, such as ranges taken from other experts
+	Traffic  []Traffic    // between ranks, at one token a rank, after each pass that could change it
 }
 
 // SiteScheme is the scheme chosen for a site.
@@ -52,6 +58,9 @@ type Cast struct {
 	From, To dtype.Type
 	Weights  int
 }
+
+// partitioned reports whether the graph is cut for ranks.
+func (o *Options) partitioned() bool { return o.Placement.Devices > 1 }
 
 // check refuses what no graph could make valid.
 func (o *Options) check() error {

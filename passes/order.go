@@ -35,6 +35,11 @@ var constraints = []constraint{
 	{"FuseAddRMSNorm", "LegalizeTypes", "the sum is rounded inside the fused op"},
 	{"QuantizeLinears", "LegalizeTypes", "quantized linears round their results, not their products"},
 	{"QuantizeLinears", "RemoveDeadValues", "quantizing leaves permutations without readers"},
+	{"LegalizeTypes", "BlockDynamicScales", "ranks round what they send as they round what they store"},
+	{"BlockDynamicScales", "PartitionGraph", "the graph of the whole model must say what its parts do"},
+	{"PartitionGraph", "RewriteAllReduce", "the naive schedule is all-reduces"},
+	{"RewriteAllReduce", "SinkAllGather", "what sinks is the second half of an all-reduce"},
+	{"SinkAllGather", "MergeCollectives", "sums meet once no gather is between them"},
 	{"InsertObservers", "RemoveDeadValues", "the graph that is returned has no dead values"},
 }
 

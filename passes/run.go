@@ -6,13 +6,18 @@ import (
 	"time"
 
 	"moge/ir"
+	"moge/ir/shape"
 )
 
 // Compile runs the whole pipeline over g, which stays as it is. It fails on options that do
 // not fit the graph: unknown or required passes in Off, override patterns that match
 // nothing, static schemes without statistics of their sites.
 func Compile(g *ir.Graph, opt Options) (*ir.Graph, *Report, error) {
-	return run(g, opt, compiling)
+	modes := compiling
+	if opt.partitioned() {
+		modes |= partitioning
+	}
+	return run(g, opt, modes)
 }
 
 // ForCalibration gives the graph that Compile would quantize, with an observe in front of
@@ -47,6 +52,7 @@ func run(g *ir.Graph, opt Options, m mode) (*ir.Graph, *Report, error) {
 		if g, err = c.step(i, p, g); err != nil {
 			return nil, nil, err
 		}
+		c.traffic(p, g)
 	}
 	mustVerify(g, "the pipeline")
 	return g, c.report, nil
@@ -93,4 +99,15 @@ func mustVerify(g *ir.Graph, who string) {
 	if err := ir.Verify(g); err != nil {
 		panic(fmt.Sprintf("BUG: %s left graph %s invalid: %v", who, g.Name, err))
 	}
+}
+
+// traffic notes what ranks send after a pass, with one token a rank.
+func (c *compilation) traffic(p *pass, g *ir.Graph) {
+	if p.modes != partitioning || p.name == "BlockDynamicScales" {
+		return
+	}
+	env := &shape.Env{shape.T: int64(c.opt.Placement.Attn.TP), shape.L: 1}
+	t := MeasureTraffic(g, env)
+	t.Pass = p.name
+	c.report.Traffic = append(c.report.Traffic, t)
 }

@@ -13,7 +13,7 @@ import (
 
 // verbs are what pass names begin with: each says that the pass edits.
 var verbs = []string{"Fold", "Eliminate", "Remove", "Assign", "Set", "Fuse", "Group", "Cast",
-	"Insert", "Quantize", "Legalize"}
+	"Insert", "Quantize", "Legalize", "Block", "Partition", "Rewrite", "Sink", "Merge"}
 
 func TestTableIsComplete(t *testing.T) {
 	for _, p := range pipeline {
@@ -44,7 +44,8 @@ func TestListNamesEachPassOnce(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	optional := "FoldConstants, EliminateCommonValues, FuseAddRMSNorm, FuseQKV, FuseRotary, " +
-		"FuseGroupedGating, GroupExperts, FuseGateUp, FuseSwiGLU, CastFloatWeights, QuantizeLinears"
+		"FuseGroupedGating, GroupExperts, FuseGateUp, FuseSwiGLU, CastFloatWeights, QuantizeLinears, " +
+		"RewriteAllReduce, SinkAllGather, MergeCollectives"
 	tests := []struct {
 		opt  Options
 		want string

@@ -16,8 +16,9 @@ type compilation struct {
 type mode uint8
 
 const (
-	compiling   mode = 1 << iota // towards a bundle
-	calibrating                  // towards a graph that measures ranges
+	compiling    mode = 1 << iota // towards a bundle
+	calibrating                   // towards a graph that measures ranges
+	partitioning                  // behind compiling, for several ranks
 )
 
 // pass is a row of the pipeline.
@@ -71,6 +72,16 @@ var pipeline = [...]pass{
 		summary: "round activations where the machine stores them in half precision"},
 	{name: "RemoveDeadValues", run: graphOnly(removeDeadValues), required: true, modes: both,
 		summary: "remove what no output needs"},
+	{name: "BlockDynamicScales", run: blockDynamicScales, required: true, modes: partitioning,
+		summary: "a scale for each part of a row that ranks have a part each of"},
+	{name: "PartitionGraph", run: partitionGraph, required: true, modes: partitioning,
+		summary: "cut the graph for ranks, with an all-reduce behind each product that is split"},
+	{name: "RewriteAllReduce", run: graphOnly(rewriteAllReduce), modes: partitioning,
+		summary: "all_reduce becomes reduce_scatter and all_gather"},
+	{name: "SinkAllGather", run: graphOnly(sinkAllGather), modes: partitioning,
+		summary: "gather rows behind norms and sums, and join gathers"},
+	{name: "MergeCollectives", run: graphOnly(mergeCollectives), modes: partitioning,
+		summary: "sum what is added before it is sent"},
 }
 
 // graphOnly adapts a pass that needs no option and cannot fail.
@@ -83,6 +94,7 @@ type Info struct {
 	Name     string
 	Summary  string
 	Required bool // cannot be switched off
+	Ranks    bool // runs when the graph is cut for several ranks
 }
 
 // List describes every pass once, in the order of its first run.
@@ -91,7 +103,7 @@ func List() []Info {
 	for i := range pipeline {
 		p := &pipeline[i]
 		if !slices.ContainsFunc(list, func(x Info) bool { return x.Name == p.name }) {
-			list = append(list, Info{p.name, p.summary, p.required})
+			list = append(list, Info{p.name, p.summary, p.required, p.modes == partitioning})
 		}
 	}
 	return list

@@ -1,0 +1,35 @@
+package ranks
+
+import (
+	"testing"
+
+	"moge/ir/placement"
+	"moge/ir/tensor"
+	"moge/passes"
+)
+
+const oneLayer = `"num_hidden_layers": 4`
+
+// TestFloatOnRanks: every legal placement gives the logits of one rank, up to the order of sums.
+func TestFloatOnRanks(t *testing.T) {
+	w := checkpoint(t)
+	whole, _ := graphs(t, passes.Options{}, placement.Single(), oneLayer, `"num_hidden_layers": 2`)
+	want := alone(t, whole, w, nil)
+	for i, p := range legal(t, whole) {
+		if p.Devices == 8 && i%6 != 0 && p != placement.H2P(8) {
+			continue // the engine runs all of them
+		}
+		_, cut := graphs(t, passes.Options{}, p, oneLayer, `"num_hidden_layers": 2`)
+		for i, got := range together(t, cut, p, w, nil) {
+			d, err := difference(got["logits"], want[i]["logits"])
+			if err != nil || d > 1e-4 {
+				t.Errorf("%v: step %d: logits differ by %g, %v", p, i, d, err)
+			}
+			for _, name := range []string{"experts.0", "experts.1"} {
+				if diff := tensor.Diff(got[name], want[i][name]); diff != "" {
+					t.Errorf("%v: step %d: %s: %s", p, i, name, diff)
+				}
+			}
+		}
+	}
+}
