@@ -2,6 +2,7 @@ package passes
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"moge/ir"
@@ -40,11 +41,29 @@ func partitionGraph(g *ir.Graph, c *compilation) (*ir.Graph, error) {
 	}
 	out = x.outputs(out)
 	out.SetMeta(placementMeta, p.String())
+	out.SetMeta(ranksMeta, strconv.Itoa(p.Devices))
 	return removeDeadValues(out), nil
 }
 
-// placementMeta is the meta entry of a partitioned graph that has its placement.
-const placementMeta = "placement"
+// Meta entries of a partitioned graph.
+const (
+	placementMeta = "placement"
+	ranksMeta     = "ranks"
+)
+
+// PlacementOf is how a graph is cut for ranks; one rank if it is not.
+func PlacementOf(g *ir.Graph) (placement.Placement, error) {
+	text, ok := g.GetMeta(placementMeta)
+	if !ok {
+		return placement.Single(), nil
+	}
+	ranks, _ := g.GetMeta(ranksMeta)
+	n, err := strconv.Atoi(ranks)
+	if err != nil {
+		return placement.Placement{}, fmt.Errorf("meta ranks is %q, want a number", ranks)
+	}
+	return placement.Parse(text, n)
+}
 
 // partition is the state of one run.
 type partition struct {
@@ -104,7 +123,7 @@ func (x *partition) partOf(n *ir.Node) part {
 		return of(x.Attn)
 	case strings.Contains(site, ".mlp.experts"), strings.Contains(site, ".mlp.router"):
 		return of(x.Experts)
-	case strings.Contains(site, ".mlp.") && !strings.HasSuffix(site, ".mlp.residual"):
+	case strings.HasSuffix(site, ".mlp"), strings.Contains(site, ".mlp.") && !strings.HasSuffix(site, ".mlp.residual"):
 		return of(x.Shared)
 	}
 	return of(x.Attn) // the residual stream, the tables

@@ -6,6 +6,7 @@ import (
 	"moge/ir/placement"
 	"moge/ir/tensor"
 	"moge/passes"
+	"moge/tests/fixture"
 )
 
 const oneLayer = `"num_hidden_layers": 4`
@@ -30,6 +31,39 @@ func TestFloatOnRanks(t *testing.T) {
 					t.Errorf("%v: step %d: %s: %s", p, i, name, diff)
 				}
 			}
+		}
+	}
+}
+
+// TestFamiliesOnRanks: dense models, and routers without groups, as far as placements of them are legal.
+func TestFamiliesOnRanks(t *testing.T) {
+	for _, family := range []string{"llama", "qwen3", "mixtral", "qwen3_moe"} {
+		dir := "../testdata/families/" + family
+		g := fixture.Graph(t, dir+"/config.json")
+		w := tensorsOf(t, dir)
+		whole, _, err := passes.Compile(g, passes.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := passes.PlacementModel(whole)
+		want := alone(t, whole, w, nil)
+		count := 0
+		for _, devices := range []int{2, 4} {
+			for _, p := range placement.List(m, rules, devices) {
+				cut, _, err := passes.Compile(g, passes.Options{Placement: p, PlacementRules: rules, Verify: true})
+				if err != nil {
+					t.Fatal(family, p, err)
+				}
+				count++
+				for i, got := range together(t, cut, p, w, nil) {
+					if d, err := difference(got["logits"], want[i]["logits"]); err != nil || d > 1e-4 {
+						t.Errorf("%s: %v: step %d: logits differ by %g, %v", family, p, i, d, err)
+					}
+				}
+			}
+		}
+		if count == 0 {
+			t.Errorf("%s: no placement is legal", family)
 		}
 	}
 }
