@@ -110,24 +110,28 @@ type executor struct {
 	src     weights.Source
 	writer  *bundle.Writer
 	opt     Execution
-	missing map[int][]Extent // by section
+	missing map[place][]bundle.Chunk
 	todo    []int
 	total   int64
 	done    atomic.Int64
 	next    atomic.Int64
 }
 
-func missing(w *bundle.Writer) map[int][]Extent {
-	bySection := map[int][]Extent{}
+// place is a section of a rank.
+type place struct{ rank, section int }
+
+func missing(w *bundle.Writer) map[place][]bundle.Chunk {
+	byPlace := map[place][]bundle.Chunk{}
 	for _, c := range w.Pending() {
-		bySection[c.Section] = append(bySection[c.Section], Extent{c.Section, c.Offset, c.Size})
+		at := place{c.Rank, c.Section}
+		byPlace[at] = append(byPlace[at], c)
 	}
-	return bySection
+	return byPlace
 }
 
 // lacks reports whether any byte of the extent is still to be written.
 func (x *executor) lacks(e Extent) bool {
-	for _, m := range x.missing[e.Section] {
+	for _, m := range x.missing[place{e.Rank, e.Section}] {
 		if m.Offset < e.Offset+e.Size && e.Offset < m.Offset+m.Size {
 			return true
 		}
@@ -191,13 +195,12 @@ func (x *executor) unit(u Unit, buffer []byte) error {
 	}
 	for i, e := range u.Extents {
 		if x.opt.Evaluated != nil {
-			x.opt.Evaluated(x.plan.Manifest.Ranks[0].Sections[e.Section].Name, e.Size)
+			x.opt.Evaluated(x.plan.Manifest.Ranks[e.Rank].Sections[e.Section].Name, e.Size)
 		}
 		if e.Size == 0 || !x.lacks(e) {
 			continue
 		}
-		if err := x.writer.Put(bundle.Chunk{Section: e.Section, Offset: e.Offset, Size: e.Size},
-			out[i]); err != nil {
+		if err := x.writer.Put(bundle.Chunk(e), out[i]); err != nil {
 			return err
 		}
 	}

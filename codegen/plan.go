@@ -18,11 +18,11 @@ type Limits struct {
 type Plan struct {
 	Manifest *bundlepb.Manifest
 	Nodes    int    // of the graph that was lowered, weights included
-	Units    []Unit // in file order; together they cover every stored section exactly once
+	Units    []Unit // together they cover every stored section of every rank exactly once
 }
 
 // Unit is a piece of work that is done or not done as a whole: evaluating it reads each
-// source byte once and gives the bytes of one extent in one or more sections.
+// source byte once and gives the bytes of one extent in one or more sections, of one or more ranks.
 type Unit struct {
 	Extents []Extent
 	Eval    Evaluator
@@ -30,10 +30,10 @@ type Unit struct {
 	Scratch int64 // bytes of memory that evaluation needs beside the output
 }
 
-// Extent is a byte range of a section.
+// Extent is a byte range of a section of one rank.
 type Extent struct {
-	Section      int
-	Offset, Size int64
+	Rank, Section int
+	Offset, Size  int64
 }
 
 // Evaluator computes the bytes of the extents of a unit, out[i] for Extents[i].

@@ -258,7 +258,8 @@ func experts(n int64) []Attr { return named(Int("experts", n)) }
 func groups(n int64) []Attr { return named(Int("groups", n)) }
 
 func violationCases() []violationCase {
-	return slices.Concat(sourceViolations, rankViolations, arrangeViolations, familyViolations(), layerViolations,
+	return slices.Concat(sourceViolations, rankViolations, arrangeViolations, familyViolations(),
+		layerViolations,
 		moeViolations, integerViolations, fusedViolations)
 }
 

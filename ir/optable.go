@@ -112,8 +112,8 @@ func init() {
 
 		OpQuantize: {name: "quantize", minArgs: 1, maxArgs: 1, results: 2, infer: inferQuantize,
 			attrs: []attrSpec{optionalInt("blocks")},
-			semantics: "per row, or per block of a row: q = rne(x · RN(127/amax)), s = amax/127; all zeros have s = 0; " +
-				"results q, s"},
+			semantics: "per row, or per block of a row: q = rne(x · RN(127/amax)), s = amax/127; " +
+				"all zeros have s = 0; results q, s"},
 		OpQuantizeStatic: {name: "quantize_static", minArgs: 1, maxArgs: 1, results: 2,
 			infer:     inferQuantizeStatic,
 			attrs:     []attrSpec{{name: "amax", kind: FloatAttr}},
@@ -157,7 +157,8 @@ func init() {
 			semantics: "softmax over all experts, best of each group (lowest index on ties), · router_scale; results w, ids"},
 		OpQLinear: {name: "qlinear", minArgs: 4, maxArgs: 5, results: 1,
 			infer: inferQLinear, expand: expandQLinear,
-			semantics: "(f32(xq · wqᵀ) · ws) · xs (+ bias), each step rounded; blocks with scales of their own are summed in order"},
+			semantics: "(f32(xq · wqᵀ) · ws) · xs (+ bias), each step rounded; " +
+				"blocks with scales of their own are summed in order"},
 		OpQGroupedLinear: {name: "qgrouped_linear", minArgs: 5, maxArgs: variadic, results: 1,
 			infer:  inferQGroupedLinear,
 			expand: expandQGroupedLinear, semantics: "as qlinear, each row with the weight and scales of its expert"},

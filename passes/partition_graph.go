@@ -123,7 +123,8 @@ func (x *partition) partOf(n *ir.Node) part {
 		return of(x.Attn)
 	case strings.Contains(site, ".mlp.experts"), strings.Contains(site, ".mlp.router"):
 		return of(x.Experts)
-	case strings.HasSuffix(site, ".mlp"), strings.Contains(site, ".mlp.") && !strings.HasSuffix(site, ".mlp.residual"):
+	case strings.HasSuffix(site, ".mlp"),
+		strings.Contains(site, ".mlp.") && !strings.HasSuffix(site, ".mlp.residual"):
 		return of(x.Shared)
 	}
 	return of(x.Attn) // the residual stream, the tables
@@ -237,7 +238,8 @@ func (x *partition) embed(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	g := placement.Group{Size: x.EmbedTP, Stride: 1}
 	x.have[n.Result().ID].partial = g
 	size, _ := placement.Block(int(table.Type.Shape[0].Coef), x.EmbedTP, 1)
-	local := r.Add(ir.OpRebase, n.Site, []*ir.Value{ids}, append(groupAttrs(g), ir.Int("step", int64(size)))...)[0]
+	from := append(groupAttrs(g), ir.Int("step", int64(size)))
+	local := r.Add(ir.OpRebase, n.Site, []*ir.Value{ids}, from...)[0]
 	return r.Add(n.Op, n.Site, []*ir.Value{local, x.shard(r, n.Site, table, 0, g, 1)}, ir.Int("outside", 1))
 }
 
@@ -303,7 +305,8 @@ func (x *partition) slice(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	lo, hi := n.Int("lo"), n.Int("hi")
 	for _, s := range have.sections {
 		if s.lo == lo && s.hi == hi && n.Int("axis") == 1 {
-			x.have[n.Result().ID] = share{rows: have.rows, sections: []span{{0, hi - lo, 0, s.end - s.at}}}
+			own := []span{{0, hi - lo, 0, s.end - s.at}}
+			x.have[n.Result().ID] = share{rows: have.rows, sections: own}
 			return []*ir.Value{r.Slice(n.Site, r.Value(n.Args[0]), 1, s.at, s.end)}
 		}
 	}

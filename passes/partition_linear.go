@@ -46,7 +46,8 @@ func weightOf(n *ir.Node) int {
 }
 
 // shard is a rank's block of a constant.
-func (x *partition) shard(r *ir.Rewriter, site string, v *ir.Value, axis int, g placement.Group, align int) *ir.Value {
+func (x *partition) shard(r *ir.Rewriter, site string, v *ir.Value, axis int, g placement.Group,
+	align int) *ir.Value {
 	if g.Size == 1 {
 		return v
 	}

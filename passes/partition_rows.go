@@ -61,9 +61,11 @@ func (x *partition) local(r *ir.Rewriter, v *ir.Value, site string, experts int6
 	if made := x.made[key]; made != nil {
 		return made
 	}
-	mine := r.Add(ir.OpShard, site, []*ir.Value{all}, append([]ir.Attr{ir.Int("axis", 1)}, groupAttrs(g)...)...)[0]
+	columns := append([]ir.Attr{ir.Int("axis", 1)}, groupAttrs(g)...)
+	mine := r.Add(ir.OpShard, site, []*ir.Value{all}, columns...)[0]
 	if v.Type.DType == dtype.I32 {
-		mine = r.Add(ir.OpRebase, site, []*ir.Value{mine}, append(groupAttrs(g), ir.Int("step", experts/int64(g.Size)))...)[0]
+		from := append(groupAttrs(g), ir.Int("step", experts/int64(g.Size)))
+		mine = r.Add(ir.OpRebase, site, []*ir.Value{mine}, from...)[0]
 	}
 	x.made[key] = mine
 	return mine

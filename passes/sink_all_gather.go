@@ -16,7 +16,8 @@ func sinkAllGather(g *ir.Graph) *ir.Graph {
 }
 
 // rowwise are the ops that work on each row alone and keep their number.
-var rowwise = map[ir.Op]bool{ir.OpAdd: true, ir.OpMul: true, ir.OpCast: true, ir.OpRMSNorm: true, ir.OpAddRMSNorm: true}
+var rowwise = map[ir.Op]bool{ir.OpAdd: true, ir.OpMul: true, ir.OpCast: true, ir.OpRMSNorm: true,
+	ir.OpAddRMSNorm: true}
 
 func sinkNode(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	args := r.Values(n.Args)

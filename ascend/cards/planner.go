@@ -7,6 +7,7 @@ import (
 
 	"moge/ascend/gate"
 	"moge/ascend/host"
+	"moge/ascend/kernel"
 	"moge/ascend/kernel/device"
 	"moge/ascend/model"
 	"moge/ascend/soc"
@@ -16,6 +17,7 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/placement"
 )
 
 // Folder holds the kernel project in a bundle.
@@ -34,6 +36,22 @@ var _ driver.Planner = (*Planner)(nil)
 // Settings fits the settings of a job to a card: activations, float weights and the cache are halves.
 func Settings(s *driver.Settings) {
 	s.Passes.Activations, s.Passes.Float, s.Passes.KV = dtype.F16, dtype.F16, dtype.F16
+}
+
+// Rules are what a card asks of a placement: inner widths are whole blocks of int8, parts of the
+// vocabulary whole fractals, and its collectives join so many ranks.
+func Rules(product string, maxPadding float64) (placement.Rules, error) {
+	chip, err := soc.Find(product)
+	if err != nil {
+		return placement.Rules{}, err
+	}
+	r := placement.Rules{Align: kernel.Block, VocabAlign: kernel.FractalRows, MaxPadding: maxPadding}
+	for _, op := range []string{"AllGather", "ReduceScatter"} {
+		if c, ok := chip.Collective(op); ok && c.MaxRanks > 0 {
+			r.MaxRanks = c.MaxRanks
+		}
+	}
+	return r, nil
 }
 
 // Emission is the kernels of a model, printed, with the project around them.

@@ -18,6 +18,7 @@ import (
 
 type compileFlags struct {
 	jobFlags
+	ranks  placementFlags
 	dryRun bool
 	// emitOnly is the folder for the kernels of a card, instead of a bundle.
 	emitOnly string
@@ -52,6 +53,7 @@ func newCompile(app *cli.App) *cobra.Command {
 	}
 	f.add(cmd)
 	f.addLimits(cmd)
+	f.ranks.add(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&f.settings.Resume, "resume", false, "go on with what an interrupted job left")
 	flags.BoolVar(&f.dryRun, "dry-run", false,
@@ -84,6 +86,9 @@ func (f *compileFlags) addLimits(cmd *cobra.Command) {
 func (f *compileFlags) run(cmd *cobra.Command, app *cli.App, dir string) error {
 	ctx := cmd.Context()
 	if err := f.checkTarget(cmd); err != nil {
+		return err
+	}
+	if err := f.ranks.set(cmd, &f.settings); err != nil {
 		return err
 	}
 	if f.out == "" && !f.dryRun && f.emitOnly == "" {
@@ -140,8 +145,13 @@ func (f *compileFlags) compile(ctx context.Context, app *cli.App, m *driver.Mode
 	return f.report(app, f.summary(compileSchema, m, summary), *f.json)
 }
 
+// dryRunMemory is what planning the largest models stays within, bytes: their weights are not read, and the
+// collector can keep up.
+const dryRunMemory = 288 << 20
+
 // plan is the dry run.
 func (f *compileFlags) plan(ctx context.Context, app *cli.App, m *driver.Model) error {
+	defer driver.LimitHeap(dryRunMemory)()
 	if f.card() {
 		if err := f.planCard(app, false); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"moge/codegen/driver"
 	"moge/codegen/weights"
 	"moge/formats/models"
+	"moge/ir/placement"
 	"moge/quant"
 )
 
@@ -19,6 +20,7 @@ var rows = []exit.Row{
 	{Code: exit.Gate, What: "bundle differs from its source", Match: exit.As[*driver.MismatchError]()},
 	{Code: exit.Gate, What: "a kernel does not give what it must", Match: exit.As[*cards.FailedError]()},
 	{Code: exit.Input, What: "no kernel computes an op", Match: exit.As[*model.UnsupportedError]()},
+	{Code: exit.Input, What: "the model cannot lie so over ranks", Match: exit.As[*placement.IllegalError]()},
 	{Code: exit.Input, What: "input does not fit", Match: exit.As[*driver.InputError]()},
 	{Code: exit.Input, What: "output cannot be written", Match: exit.As[*driver.OutputError]()},
 	{Code: exit.Input, What: "model is unknown or incomplete", Match: exit.As[*models.Error]()},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +13,7 @@ import (
 	"moge/cmd/internal/cli"
 	"moge/cmd/internal/term"
 	"moge/cmd/internal/units"
+	"moge/codegen/balance"
 	"moge/codegen/driver"
 	"moge/formats/bundle"
 	"moge/passes"
@@ -19,6 +21,7 @@ import (
 	"moge/runtime/card"
 	"moge/runtime/cpudevice"
 	"moge/runtime/device"
+	"moge/runtime/ranks"
 )
 
 type verifyFlags struct {
@@ -131,16 +134,22 @@ func (f *verifyFlags) runKernels(cmd *cobra.Command, app *cli.App, dir string) e
 	return errors.Join(r.WriteText(app.Out), failed(r))
 }
 
-// bindPrograms checks the plan as running it would.
+// bindPrograms checks the plan as running it would, of every rank, and proves the balance certificate.
 func bindPrograms(b *bundle.Bundle) error {
-	for i := range b.Manifest().Programs {
-		if len(b.Manifest().Kernels) > 0 {
-			if err := card.Check(b, i, device.Options{CacheRows: 1}); err != nil {
-				return err
+	m := b.Manifest()
+	if err := balance.Check(m); err != nil {
+		return err
+	}
+	for i := range m.Programs {
+		if len(m.Kernels) > 0 {
+			for rank := range m.Ranks {
+				if err := card.Check(b, i, device.Options{CacheRows: 1, Rank: rank, Ranks: len(m.Ranks)}); err != nil {
+					return err
+				}
 			}
 			continue
 		}
-		r, err := cpudevice.Device{}.Load(b, i, device.Options{Threads: 1, CacheRows: 1})
+		r, err := ranks.New(cpudevice.Device{}).Load(b, i, device.Options{Threads: 1, CacheRows: 1})
 		if err != nil {
 			return err
 		}
@@ -162,24 +171,31 @@ func (f *verifyFlags) compare(ctx context.Context, app *cli.App, b *bundle.Bundl
 		return err
 	}
 	if m.Quantized { // what was decided then is in its graph
-		s.Passes = passes.Options{KV: s.Passes.KV, Scheme: quant.Scheme{}}
+		s.Passes = passes.Options{KV: s.Passes.KV, Scheme: quant.Scheme{}, Placement: s.Passes.Placement,
+			PlacementRules: s.Passes.PlacementRules}
 	}
 	if len(b.Manifest().Kernels) > 0 {
 		cards.Settings(&s)
 		s.Planner = &cards.Planner{Product: s.Target}
+		if s.Passes.PlacementRules, err = cards.Rules(s.Target, math.MaxFloat64); err != nil {
+			return err
+		}
 	}
 	s.Progress = stages(app.Term)
 	return driver.VerifySource(ctx, b, m, s)
 }
 
 func (f *verifyFlags) report(app *cli.App, b *bundle.Bundle, g *gate.Report) error {
-	rank := b.Manifest().Ranks[0]
-	r := verifyReport{verifySchema, b.Dir(), len(rank.Sections), rank.Size, f.source, g}
+	m := b.Manifest()
+	r := verifyReport{verifySchema, b.Dir(), len(m.Ranks[0].Sections), bundle.WeightBytes(m), f.source, g}
 	if *f.json {
 		return errors.Join(app.JSON(r), failed(g))
 	}
 	fmt.Fprintf(app.Out, "%s: %d sections, %s, all hashes and the plan are right\n", r.Bundle,
 		r.Sections, units.Bytes(r.Bytes))
+	if c := m.GetCertificate(); c != nil {
+		fmt.Fprintf(app.Out, "%d ranks: %s\n", len(m.Ranks), c.Reason)
+	}
 	if f.source != "" {
 		fmt.Fprintf(app.Out, "%s: gives the same plan and the same bytes\n", f.source)
 	}

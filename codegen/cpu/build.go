@@ -12,7 +12,9 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/placement"
 	"moge/ir/shape"
+	"moge/passes"
 	"moge/runtime/device"
 )
 
@@ -50,7 +52,11 @@ func Build(g *ir.Graph, limits codegen.Limits) (*codegen.Plan, error) {
 		return nil, err
 	}
 	b.planMemory()
-	return b.plan()
+	place, err := passes.PlacementOf(g)
+	if err != nil {
+		return nil, err
+	}
+	return b.plan(place)
 }
 
 // place names a node in errors; sources have no site.
@@ -136,8 +142,8 @@ func (b *builder) planMemory() {
 	}
 }
 
-// plan puts the sections in their file and cuts their work into units.
-func (b *builder) plan() (*codegen.Plan, error) {
+// plan puts the sections in their file, or in one a rank, and cuts their work into units.
+func (b *builder) plan(place placement.Placement) (*codegen.Plan, error) {
 	size, err := bundle.Layout(b.sections, nil)
 	if err != nil {
 		return nil, err
@@ -147,9 +153,7 @@ func (b *builder) plan() (*codegen.Plan, error) {
 		Programs: []*bundlepb.Program{b.program},
 		Ranks:    []*bundlepb.Rank{{File: "weights/rank-00.bin", Size: size, Sections: b.sections}},
 	}}
-	for _, w := range b.work {
-		p.Units = append(p.Units, w.Units()...)
-	}
+	p.ForRanks(b.work, place)
 	return p, nil
 }
 

@@ -44,17 +44,24 @@ var simple = map[ir.Op]lowering{
 	ir.OpArgMaxLast: {op: bundlepb.OpCode_ARGMAX_LAST, roles: []role{buffer}},
 	ir.OpSumLast:    {op: bundlepb.OpCode_SUM_LAST, roles: []role{buffer}},
 	ir.OpTopK:       {op: bundlepb.OpCode_TOP_K, roles: []role{buffer}},
-	ir.OpEmbed:      {bundlepb.OpCode_EMBED, []role{buffer, rows}, []string{"", "weight"}},
-	ir.OpTakeRows:   {op: bundlepb.OpCode_GATHER_ROWS, roles: []role{buffer}},
-	ir.OpGather:     {bundlepb.OpCode_GATHER, []role{vector, buffer}, []string{"scale", ""}},
-	ir.OpLinear:     {bundlepb.OpCode_LINEAR, []role{buffer, tiles, vector}, []string{"", "weight", "bias"}},
-	ir.OpRMSNorm:    {bundlepb.OpCode_RMS_NORM, []role{buffer, vector}, []string{"", "weight"}},
-	ir.OpRopeTable:  {op: bundlepb.OpCode_ROPE_TABLE, roles: []role{buffer}},
-	ir.OpKVWrite:    {op: bundlepb.OpCode_KV_WRITE, roles: []role{state, buffer}},
-	ir.OpAttend:     {op: bundlepb.OpCode_ATTEND, roles: []role{buffer, state, state, buffer}},
-	ir.OpRoute:      {op: bundlepb.OpCode_ROUTE, roles: []role{buffer}},
-	ir.OpPermute:    {op: bundlepb.OpCode_PERMUTE, roles: []role{buffer}},
-	ir.OpCombine:    {op: bundlepb.OpCode_COMBINE, roles: []role{buffer}},
+	ir.OpShard:      {op: bundlepb.OpCode_SHARD, roles: []role{buffer}},
+	ir.OpRebase:     {op: bundlepb.OpCode_REBASE, roles: []role{buffer}},
+
+	ir.OpAllGather:     {op: bundlepb.OpCode_ALL_GATHER, roles: []role{buffer}},
+	ir.OpReduceScatter: {op: bundlepb.OpCode_REDUCE_SCATTER, roles: []role{buffer}},
+	ir.OpAllReduce:     {op: bundlepb.OpCode_ALL_REDUCE, roles: []role{buffer}},
+
+	ir.OpEmbed:     {bundlepb.OpCode_EMBED, []role{buffer, rows}, []string{"", "weight"}},
+	ir.OpTakeRows:  {op: bundlepb.OpCode_GATHER_ROWS, roles: []role{buffer}},
+	ir.OpGather:    {bundlepb.OpCode_GATHER, []role{vector, buffer}, []string{"scale", ""}},
+	ir.OpLinear:    {bundlepb.OpCode_LINEAR, []role{buffer, tiles, vector}, []string{"", "weight", "bias"}},
+	ir.OpRMSNorm:   {bundlepb.OpCode_RMS_NORM, []role{buffer, vector}, []string{"", "weight"}},
+	ir.OpRopeTable: {op: bundlepb.OpCode_ROPE_TABLE, roles: []role{buffer}},
+	ir.OpKVWrite:   {op: bundlepb.OpCode_KV_WRITE, roles: []role{state, buffer}},
+	ir.OpAttend:    {op: bundlepb.OpCode_ATTEND, roles: []role{buffer, state, state, buffer}},
+	ir.OpRoute:     {op: bundlepb.OpCode_ROUTE, roles: []role{buffer}},
+	ir.OpPermute:   {op: bundlepb.OpCode_PERMUTE, roles: []role{buffer}},
+	ir.OpCombine:   {op: bundlepb.OpCode_COMBINE, roles: []role{buffer}},
 
 	ir.OpQuantize:       {op: bundlepb.OpCode_QUANTIZE_DYNAMIC, roles: []role{buffer}},
 	ir.OpQuantizeStatic: {op: bundlepb.OpCode_QUANTIZE_STATIC, roles: []role{buffer}},
@@ -290,6 +297,8 @@ func attrs(n *ir.Node) []*bundlepb.Attr {
 			p.Value = &bundlepb.Attr_I{I: a.Int}
 		case a.Kind == ir.FloatAttr:
 			p.Value = &bundlepb.Attr_F{F: float64(a.Float)}
+		case a.Kind == ir.DTypeAttr:
+			p.Value = &bundlepb.Attr_S{S: a.DType.String()}
 		default:
 			p.Value = &bundlepb.Attr_S{S: a.Str}
 		}

@@ -43,6 +43,10 @@ func int8Pair(b *ir.Builder, name string, dims ...int64) []*ir.Value {
 
 func rows8(b *ir.Builder) []*ir.Value { return b.Add(ir.OpQuantize, "s", []*ir.Value{x(b, "a", 4)}) }
 
+func group(more ...ir.Attr) []ir.Attr {
+	return append([]ir.Attr{ir.Int("size", 2), ir.Int("stride", 1)}, more...)
+}
+
 func eps() ir.Attr { return ir.Float("eps", 1e-6) }
 
 const noKernel = "s: the CPU engine has no kernel for "
@@ -163,6 +167,25 @@ var examples = map[ir.Op]example{
 			b.Weight("scale", dtype.BF16, 6)},
 			ir.Int("groups", 2))
 	}, "MOE_GATE", ""},
+	ir.OpShard: {func(b *ir.Builder) []*ir.Value {
+		return b.Add(ir.OpShard, "s", []*ir.Value{x(b, "a", 4)}, group(ir.Int("axis", 1))...)
+	}, "SHARD", ""},
+	ir.OpOwn: {func(b *ir.Builder) []*ir.Value {
+		return b.Add(ir.OpOwn, "s", []*ir.Value{x(b, "a", 4)}, group()...)
+	}, "", noKernel + "own"},
+	ir.OpRebase: {func(b *ir.Builder) []*ir.Value {
+		return b.Add(ir.OpRebase, "s", []*ir.Value{ids(b, "a", 4)}, group(ir.Int("step", 8))...)
+	}, "REBASE", ""},
+	ir.OpAllGather: {func(b *ir.Builder) []*ir.Value {
+		return b.Add(ir.OpAllGather, "s", []*ir.Value{x(b, "a", 4)}, group(ir.DType("wire", dtype.F16))...)
+	}, "ALL_GATHER", ""},
+	ir.OpReduceScatter: {func(b *ir.Builder) []*ir.Value {
+		all := b.Add(ir.OpAllGather, "s", []*ir.Value{x(b, "a", 4)}, group()...)
+		return b.Add(ir.OpReduceScatter, "s", all, group()...)
+	}, "ALL_GATHER REDUCE_SCATTER", ""},
+	ir.OpAllReduce: {func(b *ir.Builder) []*ir.Value {
+		return b.Add(ir.OpAllReduce, "s", []*ir.Value{x(b, "a", 4)}, group()...)
+	}, "ALL_REDUCE", ""},
 	ir.OpQLinear: {func(b *ir.Builder) []*ir.Value {
 		return b.Add(ir.OpQLinear, "s", append(append(rows8(b), int8Pair(b, "w", 3, 4)...),
 			b.Weight("b", dtype.BF16, 3)))

@@ -21,7 +21,7 @@ const tokenizerFolder = "tokenizer/"
 // byte is written; the output appears under its name when it is complete. After an error of
 // the system or a cancelled context the finished part stays, for Settings.Resume.
 func Compile(ctx context.Context, fsys durable.FS, m *Model, out string, s Settings) (*Summary, error) {
-	defer limitHeap(s.Execution.MaxMemory)()
+	defer LimitHeap(s.Execution.MaxMemory)()
 	out = filepath.Clean(out) // of a resumed job, what is there may be the complete result
 	if err := checkPlace(fsys, out, s.Force || s.Resume); err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func Compile(ctx context.Context, fsys durable.FS, m *Model, out string, s Setti
 		return nil, err
 	}
 	if !s.Resume { // before hours of reading; a resumed job has part of it on disk
-		if err := bundle.CheckSpace(fsys, out, p.Plan.Manifest.Ranks[0].Size); err != nil {
+		if err := bundle.CheckSpace(fsys, out, bundle.WeightBytes(p.Plan.Manifest)); err != nil {
 			return nil, err
 		}
 	}
@@ -54,9 +54,9 @@ func Compile(ctx context.Context, fsys durable.FS, m *Model, out string, s Setti
 	return summary, nil
 }
 
-// limitHeap makes the collector work harder as the heap nears the bound, and returns what
+// LimitHeap makes the collector work harder as the heap nears the bound, and returns what
 // undoes it. The bound counts the program's own pages too, so the heap gets less than all.
-func limitHeap(bound int64) (undo func()) {
+func LimitHeap(bound int64) (undo func()) {
 	if bound == 0 {
 		return func() {}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"moge/codegen"
+	"moge/codegen/balance"
 	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
@@ -22,6 +23,7 @@ func describe(m *bundlepb.Manifest, g *ir.Graph, s Settings) error {
 	m.WriterVersion = codegen.Version
 	m.Model = facts.model(s)
 	m.Config = config(g, s)
+	m.Certificate = balance.For(m)
 	var err error
 	m.Provenance, err = provenance(g, codegen.Version)
 	if facts.err != nil {
@@ -99,6 +101,9 @@ func config(g *ir.Graph, s Settings) []*bundlepb.KeyValue {
 		{Key: "max_logits_rows", Value: strconv.FormatInt(l.LogitsRows, 10)},
 		{Key: "max_seqs", Value: strconv.FormatInt(l.Seqs, 10)},
 		{Key: "gate_weight", Value: meta(g, "gate_weight")},
+	}
+	if text := meta(g, "placement"); text != "" {
+		entries = append(entries, &bundlepb.KeyValue{Key: "placement", Value: text})
 	}
 	if s.Passes.KV != dtype.Invalid {
 		entries = append(entries, &bundlepb.KeyValue{Key: "kv", Value: s.Passes.KV.String()})

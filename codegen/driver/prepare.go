@@ -71,7 +71,7 @@ func quantized(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
 	entry := *m.Graph // its meta is this job's own
 	entry.Meta = slices.Clone(entry.Meta)
 	if m.Quantized {
-		s.Passes.Off = optional()
+		s.Passes.Off = append(optional(), s.Passes.Off...)
 	} else {
 		if err := s.calibrate(ctx, m, &entry); err != nil {
 			return nil, err
@@ -85,11 +85,12 @@ func quantized(ctx context.Context, m *Model, s Settings) (*Prepared, error) {
 	return &Prepared{Graph: g, Report: report, model: m, settings: s}, nil
 }
 
-// optional lists the passes that can be left out: a quantized graph has them behind it.
+// optional lists the passes that can be left out: a quantized graph has them behind it, but for those
+// that cut it for ranks.
 func optional() []string {
 	var names []string
 	for _, p := range passes.List() {
-		if !p.Required {
+		if !p.Required && !p.Ranks {
 			names = append(names, p.Name)
 		}
 	}
@@ -147,7 +148,7 @@ func (p *Prepared) Summary() *Summary {
 	program := p.Plan.Manifest.Programs[0]
 	return &Summary{
 		Manifest: p.Plan.Manifest, Report: p.Report,
-		WeightBytes: p.Plan.Manifest.Ranks[0].Size, ArenaBytes: int64(program.ArenaBytes),
+		WeightBytes: bundle.WeightBytes(p.Plan.Manifest), ArenaBytes: int64(program.ArenaBytes),
 		CacheBytes: cacheBytes(program), MinimumMemory: p.Plan.MinimumMemory(), Units: len(p.Plan.Units),
 	}
 }

@@ -22,7 +22,7 @@ const shardBytes = 4 << 30
 // its graph, its tensors under the names of their sites, the configuration and the
 // tokenizer. The directory appears when it is complete; until then it is OUT.partial.
 func Quantize(ctx context.Context, fsys durable.FS, m *Model, out string, s Settings) (*Summary, error) {
-	defer limitHeap(s.Execution.MaxMemory)()
+	defer LimitHeap(s.Execution.MaxMemory)()
 	if m.Quantized {
 		return nil, &InputError{m.Dir, "the directory is quantized already", "compile it"}
 	}
@@ -34,7 +34,7 @@ func Quantize(ctx context.Context, fsys durable.FS, m *Model, out string, s Sett
 	if err != nil {
 		return nil, err
 	}
-	if err := bundle.CheckSpace(fsys, out, p.Plan.Manifest.Ranks[0].Size); err != nil {
+	if err := bundle.CheckSpace(fsys, out, bundle.WeightBytes(p.Plan.Manifest)); err != nil {
 		return nil, err
 	}
 	if err := m.describeSources(ctx, p.Graph, s.Execution.Workers, s.stage("hash")); err != nil {

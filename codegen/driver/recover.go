@@ -2,12 +2,14 @@ package driver
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
 	"moge/codegen"
 	"moge/formats/bundle"
 	"moge/ir/dtype"
+	"moge/ir/placement"
 	"moge/quant"
 )
 
@@ -28,6 +30,11 @@ func SettingsOf(b *bundle.Bundle) (Settings, error) {
 	s.Passes.KV = c.dtype("kv")
 	s.Passes.Float = c.dtype("float")
 	s.Passes.Off = strings.Fields(c.values["passes_off"])
+	if text := c.values["placement"]; text != "" {
+		p, err := placement.Parse(text, len(b.Manifest().Ranks))
+		c.keep("placement", err)
+		s.Passes.Placement, s.Passes.PlacementRules = p, CPURules(math.MaxFloat64)
+	}
 	for _, text := range strings.Fields(c.values["overrides"]) {
 		o, err := quant.ParseOverride(text)
 		c.keep("overrides", err)

@@ -11,8 +11,10 @@ import (
 	"moge/formats/bundle"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/placement"
 	"moge/passes"
 	"moge/quant"
+	"moge/runtime/kernels"
 )
 
 // Settings are the choices of one job.
@@ -50,6 +52,15 @@ type Planner interface {
 
 // Targets lists what a plan can be made for without a Planner.
 func Targets() []string { return []string{"cpu"} }
+
+// MaxPadding is the share of zeros that parts of a dimension are padded with before a placement is
+// refused, unless told otherwise: that of 1344 over 8 ranks, in whole blocks of 32.
+const MaxPadding = 0.15
+
+// CPURules are what local ranks ask of a placement: parts of the vocabulary are whole tiles.
+func CPURules(maxPadding float64) placement.Rules {
+	return placement.Rules{Align: 1, VocabAlign: kernels.TileRows, MaxPadding: maxPadding}
+}
 
 // DefaultLimits completes limits for a model of the given context: 512 tokens and 16
 // sequences a step, 4096 positions if the model has as many, logits of 64 rows.
@@ -169,11 +180,14 @@ func (s *Settings) check(m *Model) error {
 	return nil
 }
 
+// beforeRanks reports whether a pass belongs to what quantize has done.
+func beforeRanks(name string) bool { return slices.Contains(optional(), name) }
+
 // checkQuantized refuses what was decided when the directory was quantized.
 func (s *Settings) checkQuantized() error {
 	p := s.Passes
 	if p.Scheme.Quantized() || p.Head.Quantized() || len(p.Overrides) > 0 || p.Float != dtype.Invalid ||
-		s.Calibration != "" || len(p.Off) > 0 {
+		s.Calibration != "" || slices.ContainsFunc(p.Off, beforeRanks) {
 		return &UsageError{"the directory is quantized already: schemes, overrides, --float, --calib and --pass " +
 			"belong to the step that quantized it"}
 	}

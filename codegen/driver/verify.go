@@ -80,7 +80,8 @@ func differs(want, got *bundlepb.Manifest) string {
 	if what := differentSources(want.Provenance.Sources, got.GetProvenance().GetSources()); what != "" {
 		return what
 	}
-	if len(got.Ranks) != 1 || !proto.Equal(want.Ranks[0], got.Ranks[0]) {
+	sameRank := func(a, b *bundlepb.Rank) bool { return proto.Equal(a, b) }
+	if !proto.Equal(want.Placement, got.Placement) || !slices.EqualFunc(want.Ranks, got.Ranks, sameRank) {
 		return "the table of sections differs"
 	}
 	return ""
@@ -111,10 +112,6 @@ func differentSources(want, got []*bundlepb.File) string {
 
 // compareSections evaluates every unit of the plan beside the bytes of the bundle.
 func (p *Prepared) compareSections(ctx context.Context, b *bundle.Bundle) error {
-	rank, err := b.Rank(0)
-	if err != nil {
-		return err
-	}
 	var total, done int64
 	for _, u := range p.Plan.Units {
 		total += unitBytes(u)
@@ -125,7 +122,7 @@ func (p *Prepared) compareSections(ctx context.Context, b *bundle.Bundle) error 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := p.compareUnit(b, rank, u); err != nil {
+			if err := p.compareUnit(b, u); err != nil {
 				return err
 			}
 			if done += unitBytes(u); report != nil {
@@ -144,7 +141,7 @@ func unitBytes(u codegen.Unit) int64 {
 	return n
 }
 
-func (p *Prepared) compareUnit(b *bundle.Bundle, rank *bundle.Rank, u codegen.Unit) error {
+func (p *Prepared) compareUnit(b *bundle.Bundle, u codegen.Unit) error {
 	out := make([][]byte, len(u.Extents))
 	for i, e := range u.Extents {
 		out[i] = make([]byte, e.Size)
@@ -153,7 +150,11 @@ func (p *Prepared) compareUnit(b *bundle.Bundle, rank *bundle.Rank, u codegen.Un
 		return err
 	}
 	for i, e := range u.Extents {
-		section := p.Plan.Manifest.Ranks[0].Sections[e.Section]
+		rank, err := b.Rank(e.Rank)
+		if err != nil {
+			return err
+		}
+		section := p.Plan.Manifest.Ranks[e.Rank].Sections[e.Section]
 		if stored := rank.Section(e.Section); !bytes.Equal(out[i], stored[e.Offset:e.Offset+e.Size]) {
 			return &MismatchError{b.Dir(), fmt.Sprintf("section %s differs between bytes %d and %d",
 				section.Name, e.Offset, e.Offset+e.Size)}

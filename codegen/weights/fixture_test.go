@@ -93,7 +93,7 @@ func (m *maker) weight(d dtype.Type, dims []int64) *ir.Value {
 func (m *maker) grow() {
 	v := m.pick()
 	dims := v.Type.Shape.Ints()
-	switch m.r.IntN(6) {
+	switch m.r.IntN(8) {
 	case 0:
 		m.add(m.b.Reshape("", v, shape.Make(m.factors(Elements(v))...)))
 	case 1:
@@ -105,6 +105,12 @@ func (m *maker) grow() {
 	case 4:
 		m.cast(v)
 	case 5:
+		m.shard(v, dims)
+	case 6:
+		if v.Type.DType.Float() {
+			m.add(m.b.Add(ir.OpOwn, "", []*ir.Value{v}, m.group()...)...)
+		}
+	case 7:
 		if v.Type.DType.Float() && len(dims) > 1 {
 			m.add(m.b.Add(ir.OpQuantizeWeight, "", []*ir.Value{v})...)
 		}
@@ -135,6 +141,25 @@ func (m *maker) slice(v *ir.Value, dims []int64) {
 	}
 	lo := m.r.Int64N(dims[axis])
 	m.add(m.b.Slice("", v, axis, lo, lo+1+m.r.Int64N(dims[axis]-lo)))
+}
+
+// group is ranks, and the index of one of them.
+func (m *maker) group() []ir.Attr {
+	size := 1 + m.r.Int64N(3)
+	return []ir.Attr{ir.Int("size", size), ir.Int("stride", 1), ir.Int("index", m.r.Int64N(size))}
+}
+
+// shard takes a block of an axis, padded.
+func (m *maker) shard(v *ir.Value, dims []int64) {
+	if len(dims) == 0 {
+		return
+	}
+	axis, g := m.r.IntN(len(dims)), m.group()
+	if _, _, ok := ir.Block(v.Type.Shape[axis], g[0].Int, 1); !ok {
+		return
+	}
+	attrs := append(g, ir.Int("axis", int64(axis)), ir.Int("align", 1+m.r.Int64N(3)))
+	m.add(m.b.Add(ir.OpShard, "", []*ir.Value{v}, attrs...)...)
 }
 
 // concat joins v with values that differ from it along the axis alone.

@@ -47,8 +47,14 @@ func Read(src Source, v *ir.Value, off, n int64, dst []byte) error {
 		return src.ReadAt(node.Str("name"), dst, v.Type.DType.Bytes(off))
 	case ir.OpReshape:
 		return Read(src, node.Args[0], off, n, dst)
-	case ir.OpStack, ir.OpConcat, ir.OpSlice:
+	case ir.OpStack, ir.OpConcat, ir.OpSlice, ir.OpShard:
 		return readPieces(src, v, off, n, dst)
+	case ir.OpOwn:
+		if rankIndex(node, rankOf(src)) > 0 {
+			clear(dst)
+			return nil
+		}
+		return Read(src, node.Args[0], off, n, dst)
 	case ir.OpCast:
 		return readCast(src, v, off, n, dst)
 	case ir.OpQuantizeWeight:
@@ -67,13 +73,15 @@ func Floats(src Source, v *ir.Value, off int64, dst []float32) error {
 	return nil
 }
 
-// readPieces follows a stack, concatenation or slice: each result range is a few ranges of arguments.
+// readPieces follows what moves elements: each result range is a few ranges of arguments, or zeros.
 func readPieces(src Source, v *ir.Value, off, n int64, dst []byte) error {
 	width := v.Type.DType.Bytes(1)
 	for n > 0 {
-		arg, at, run := locate(v, off)
+		arg, at, run := locate(v, off, rankOf(src))
 		run = min(run, n)
-		if err := Read(src, arg, at, run, dst[:run*width]); err != nil {
+		if arg == nil {
+			clear(dst[:run*width])
+		} else if err := Read(src, arg, at, run, dst[:run*width]); err != nil {
 			return err
 		}
 		off, n, dst = off+run, n-run, dst[run*width:]
@@ -82,8 +90,8 @@ func readPieces(src Source, v *ir.Value, off, n int64, dst []byte) error {
 }
 
 // locate finds element off of v: the argument that holds it, its place there, and how many
-// elements from there on follow each other in both.
-func locate(v *ir.Value, off int64) (arg *ir.Value, at, run int64) {
+// elements from there on follow each other in both. No argument holds a zero of the padding.
+func locate(v *ir.Value, off int64, rank int) (arg *ir.Value, at, run int64) {
 	node := v.Def
 	if node.Op == ir.OpStack {
 		size := Elements(node.Args[0])
@@ -96,9 +104,17 @@ func locate(v *ir.Value, off int64) (arg *ir.Value, at, run int64) {
 	}
 	block := v.Type.Shape[axis].Coef * inner // elements of one outer index
 	outer, within := off/block, off%block
-	if node.Op == ir.OpSlice {
+	switch node.Op {
+	case ir.OpSlice:
 		from := node.Args[0].Type.Shape[axis].Coef * inner
 		return node.Args[0], outer*from + node.Int("lo")*inner + within, block - within
+	case ir.OpShard:
+		lo, hi := shardRange(node, rank)
+		if real := (hi - lo) * inner; within < real {
+			from := node.Args[0].Type.Shape[axis].Coef * inner
+			return node.Args[0], outer*from + lo*inner + within, real - within
+		}
+		return nil, 0, block - within
 	}
 	for _, a := range node.Args {
 		part := a.Type.Shape[axis].Coef * inner
@@ -121,7 +137,7 @@ func readCast(src Source, v *ir.Value, off, n int64, dst []byte) error {
 		return err
 	}
 	dtype.Encode(v.Type.DType, dst, values)
-	if log, ok := src.(CastLog); ok && v.Type.DType == dtype.F16 && arg.Type.DType.Float() {
+	if log := castLogOf(src); log != nil && v.Type.DType == dtype.F16 && arg.Type.DType.Float() {
 		report(log, arg, off, values)
 	}
 	return nil
@@ -188,21 +204,14 @@ func readQuantized(src Source, v *ir.Value, off, n int64, dst []byte) error {
 // scales [rows]. Each source byte is read once, whether the weight is quantized here or was
 // quantized before.
 func Quantize(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32) error {
+	if q.Def != s.Def || q.Def.Op != ir.OpQuantizeWeight {
+		if moved(q, s) {
+			return quantizePieces(src, q, s, lo, dst, scales)
+		}
+		return readPair(src, q, s, lo, dst, scales)
+	}
 	k := RowLength(q)
 	rows := int64(len(scales))
-	if q.Def != s.Def || q.Def.Op != ir.OpQuantizeWeight {
-		if err := Floats(src, s, lo, scales); err != nil {
-			return err
-		}
-		raw := make([]byte, rows*k)
-		if err := Read(src, q, lo*k, rows*k, raw); err != nil {
-			return err
-		}
-		for i, b := range raw {
-			dst[i] = int8(b)
-		}
-		return nil
-	}
 	arg := q.Def.Args[0]
 	row := make([]float32, k)
 	raw := make([]byte, arg.Type.DType.Bytes(rows*k))
@@ -233,7 +242,7 @@ func cannotQuantize(v *ir.Value, off int64, err error) error {
 }
 
 // Origin finds the checkpoint tensor, and the element of it, that element off of constant v
-// comes from.
+// comes from, on rank 0; padding comes from no tensor.
 func Origin(v *ir.Value, off int64) (tensor string, element int64) {
 	tensor, element, _ = trace(v, off)
 	return tensor, element
@@ -244,8 +253,11 @@ func trace(v *ir.Value, off int64) (tensor string, element, run int64) {
 	switch node := v.Def; node.Op {
 	case ir.OpWeight:
 		return node.Str("name"), off, Elements(v) - off
-	case ir.OpStack, ir.OpConcat, ir.OpSlice:
-		arg, at, n := locate(v, off)
+	case ir.OpStack, ir.OpConcat, ir.OpSlice, ir.OpShard:
+		arg, at, n := locate(v, off, 0)
+		if arg == nil {
+			return "", 0, n
+		}
 		tensor, element, run = trace(arg, at)
 		return tensor, element, min(run, n)
 	case ir.OpQuantizeWeight:

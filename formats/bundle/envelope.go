@@ -13,7 +13,7 @@ import (
 )
 
 // FormatVersion is the version that this package writes; it reads this one and older ones.
-const FormatVersion = 2
+const FormatVersion = 3
 
 // ManifestName is the path of the manifest below the bundle.
 const ManifestName = "manifest.pb"

@@ -14,8 +14,10 @@ import (
 )
 
 // hashedManifest is a complete manifest, with made-up hashes.
-func hashedManifest() *bundlepb.Manifest {
-	m := testManifest(2)
+func hashedManifest() *bundlepb.Manifest { return hashedManifestOf(2) }
+
+func hashedManifestOf(ranks int) *bundlepb.Manifest {
+	m := testManifest(ranks)
 	for _, r := range m.Ranks {
 		for _, s := range r.Sections {
 			sum := sha256.Sum256([]byte{byte(s.Offset)})
@@ -77,13 +79,13 @@ func TestManifestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reserved := seal(2, payload)
+	reserved := seal(FormatVersion, payload)
 	reserved[12] = 1
 	sum := manifestSum(reserved, payload)
 	copy(reserved[manifestSumAt:], sum[:])
-	long := append(seal(2, payload), 0)
+	long := append(seal(FormatVersion, payload), 0)
 	unknown := protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1)
-	deep, err := Marshal(&bundlepb.Manifest{FormatVersion: 2})
+	deep, err := Marshal(&bundlepb.Manifest{FormatVersion: FormatVersion})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,14 +98,14 @@ func TestManifestErrors(t *testing.T) {
 	}{
 		{"short", nil, "p: byte 0: manifest ends inside its header" + hint},
 		{"magic", bytes.Repeat([]byte("x"), 60), "p: byte 0: not a bundle manifest" + hint},
-		{"long", long, "p: byte 16: manifest declares 822 bytes and has 823" + hint},
+		{"long", long, "p: byte 16: manifest declares 832 bytes and has 833" + hint},
 		{"reserved", reserved, "p: byte 12: reserved bytes of the manifest header are not zero" + hint},
-		{"protobuf", seal(2, []byte{0xff}), "p: byte 56: manifest is no valid protobuf" + hint},
-		{"versions", seal(0, payload), "p: byte 8: format version 0 in the header, 2 inside"},
-		{"unknown", seal(2, append(bytes.Clone(payload), unknown...)),
-			"p: byte 56: Manifest has a field that format version 2 does not have"},
-		{"unknown inside", seal(2, deep),
-			"p: byte 56: Model has a field that format version 2 does not have"},
+		{"protobuf", seal(FormatVersion, []byte{0xff}), "p: byte 56: manifest is no valid protobuf" + hint},
+		{"versions", seal(0, payload), "p: byte 8: format version 0 in the header, 3 inside"},
+		{"unknown", seal(FormatVersion, append(bytes.Clone(payload), unknown...)),
+			"p: byte 56: Manifest has a field that format version 3 does not have"},
+		{"unknown inside", seal(FormatVersion, deep),
+			"p: byte 56: Model has a field that format version 3 does not have"},
 	}
 	for _, c := range cases {
 		_, err := decodeManifest("p", c.file)
@@ -120,14 +122,33 @@ func TestNewerVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = decodeManifest("p", seal(7, payload))
-	wantError(t, err, `p: format version 7, this build reads up to 2; `+
+	wantError(t, err, `p: format version 7, this build reads up to 3; `+
 		`use version "2.3.1" of the tool, which wrote it, or a later one`)
 	var e *Error
 	if !errors.Is(err, ErrVersion) || !errors.As(err, &e) || !e.Invalid() {
 		t.Error("not an invalid input that wraps ErrVersion")
 	}
 	_, err = decodeManifest("p", seal(8, []byte{0xff}))
-	wantError(t, err, "p: format version 8, this build reads up to 2; use a newer version of the tool")
+	wantError(t, err, "p: format version 8, this build reads up to 3; use a newer version of the tool")
+}
+
+// Bundles of older versions, which had one rank, are read.
+func TestOlderVersions(t *testing.T) {
+	for version := uint32(1); version < FormatVersion; version++ {
+		m := hashedManifestOf(1)
+		m.FormatVersion = version
+		file, err := encodeManifest(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeManifest("p", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Validate(got, true); err != nil || !proto.Equal(got, m) {
+			t.Errorf("version %d: %v, or not equal", version, err)
+		}
+	}
 }
 
 func FuzzManifest(f *testing.F) {

@@ -33,6 +33,10 @@ func testManifest(ranks int) *bundlepb.Manifest {
 		Config:     []*bundlepb.KeyValue{{Key: "placement", Value: "1"}, {Key: "scheme", Value: "none"}},
 		Provenance: &bundlepb.Provenance{ToolVersion: "1.2.0"},
 	}
+	if ranks > 1 {
+		n := uint32(ranks)
+		m.Placement = &bundlepb.Placement{Devices: n, Attention: &bundlepb.Degrees{Dp: n}, HeadTp: n}
+	}
 	for i := range ranks {
 		sections, shared := testSections()
 		size, err := Layout(sections, shared)

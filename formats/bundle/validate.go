@@ -10,7 +10,7 @@ import (
 )
 
 // Validate checks everything about a manifest that needs no file: versions, names, indexes,
-// bounds, alignment, overlaps, sizes. It does not know what operands an op-code takes. With
+// bounds, alignment, overlaps, sizes, degrees. It does not know what operands an op-code takes. With
 // hashes false the SHA-256 fields of sections and the table of files may be empty, as they are
 // before a Writer fills them in. The error is an *Error without a path whose reason starts with the place.
 func Validate(m *bundlepb.Manifest, hashes bool) error {
@@ -22,6 +22,7 @@ func Validate(m *bundlepb.Manifest, hashes bool) error {
 		func() error { return validateFacts(m) },
 		func() error { return validateFiles(m.Files) },
 		func() error { return validateRanks(m.Ranks, hashes) },
+		func() error { return validatePlacement(m) },
 		func() error { return validatePrograms(m) },
 		func() error { return validateKernels(m, hashes) },
 	}

@@ -36,16 +36,16 @@ func validateRanks(ranks []*bundlepb.Rank, hashes bool) error {
 	return nil
 }
 
-// sameTable checks that one plan fits both ranks: only offsets and hashes may differ.
+// sameTable checks that one plan fits both ranks: only hashes may differ.
 func sameTable(where string, first, r *bundlepb.Rank) error {
 	if len(first.Sections) != len(r.Sections) {
 		return invalid("", -1, "%s: %d sections, ranks[0] has %d", where,
 			len(r.Sections), len(first.Sections))
 	}
 	for i, s := range r.Sections {
-		if f := first.Sections[i]; f.Name != s.Name || !sameTensor(f, s) {
+		if f := first.Sections[i]; f.Name != s.Name || f.Offset != s.Offset || !sameTensor(f, s) {
 			return invalid("", -1, "%s.sections[%d]: %q differs from %q of ranks[0] in name, "+
-				"dtype, shape or layout", where, i, s.Name, f.Name)
+				"dtype, shape, layout or offset", where, i, s.Name, f.Name)
 		}
 	}
 	return nil

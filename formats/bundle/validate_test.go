@@ -27,8 +27,8 @@ type refusal struct {
 }
 
 var refusals = []refusal{
-	{func(x *bundlepb.Manifest) { x.FormatVersion = 0 }, "format version 0, this build knows 1 to 2"},
-	{func(x *bundlepb.Manifest) { x.FormatVersion = 3 }, "format version 3, this build knows 1 to 2"},
+	{func(x *bundlepb.Manifest) { x.FormatVersion = 0 }, "format version 0, this build knows 1 to 3"},
+	{func(x *bundlepb.Manifest) { x.FormatVersion = 4 }, "format version 4, this build knows 1 to 3"},
 	{func(x *bundlepb.Manifest) { x.Model = nil }, "manifest without model or provenance"},
 	{func(x *bundlepb.Manifest) { x.Model.Layers = -1 }, "model: a count is negative"},
 	{func(x *bundlepb.Manifest) { x.Model.KvDtype = 77 }, "model: unknown element type 77"},
@@ -39,7 +39,10 @@ var refusals = []refusal{
 	},
 	{func(x *bundlepb.Manifest) { x.Config[1].Key = "placement" },
 		"config[1]: keys are not sorted, unique and non-empty"},
-	{func(x *bundlepb.Manifest) { x.Provenance.JobKey = []byte{1} }, "provenance: a digest is not 32 bytes"},
+	{
+		func(x *bundlepb.Manifest) { x.Provenance.JobKey = []byte{1} },
+		"provenance: a digest is not 32 bytes",
+	},
 	{func(x *bundlepb.Manifest) { x.Provenance.Sources = []*bundlepb.File{{Path: "a", Size: 1}} },
 		"provenance.sources[0]: names not sorted and unique, or size or sha256 missing"},
 
@@ -78,7 +81,7 @@ var refusals = []refusal{
 	{
 		func(x *bundlepb.Manifest) { x.Ranks[1].Sections[0].Name = "x" },
 		`ranks[1].sections[0]: "x" differs from ` +
-			`"embed.weight" of ranks[0] in name, dtype, shape or layout`,
+			`"embed.weight" of ranks[0] in name, dtype, shape, layout or offset`,
 	},
 	{func(x *bundlepb.Manifest) { x.Ranks[0].Sections[1].Name = "embed.weight" },
 		`ranks[0].sections[1]: name "embed.weight" appears twice`},

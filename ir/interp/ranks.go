@@ -137,7 +137,8 @@ func (m *member) index(n *ir.Node) (int64, error) {
 		return 0, nil
 	}
 	if n.Int("size")*n.Int("stride") > int64(m.world.ranks) {
-		return 0, fmt.Errorf("a group of %d ranks, %d apart, among %d", n.Int("size"), n.Int("stride"), m.world.ranks)
+		return 0, fmt.Errorf("a group of %d ranks, %d apart, among %d", n.Int("size"), n.Int("stride"),
+			m.world.ranks)
 	}
 	return int64(m.rank) / n.Int("stride") % n.Int("size"), nil
 }

@@ -14,14 +14,17 @@ import (
 	"moge/ir/tensor"
 )
 
+type tensors = map[string]*tensor.Tensor
+
 // onRanks runs a graph on several ranks, each with its values.
-func onRanks(g *ir.Graph, values []map[string]*tensor.Tensor, w Weights) ([]map[string]*tensor.Tensor, error) {
+func onRanks(g *ir.Graph, values []tensors, w Weights) ([]tensors, error) {
 	world := newWorld(len(values))
-	outputs, errs := make([]map[string]*tensor.Tensor, len(values)), make([]error, len(values))
+	outputs, errs := make([]tensors, len(values)), make([]error, len(values))
 	var wait sync.WaitGroup
 	for r := range values {
 		wait.Go(func() {
-			if outputs[r], errs[r] = RunValues(g, values[r], nil, w, Options{rank: &member{world, r}}); errs[r] != nil {
+			outputs[r], errs[r] = RunValues(g, values[r], nil, w, Options{rank: &member{world, r}})
+			if errs[r] != nil {
 				world.abort()
 			}
 		})
@@ -32,12 +35,12 @@ func onRanks(g *ir.Graph, values []map[string]*tensor.Tensor, w Weights) ([]map[
 
 // onAllRanks runs a graph on as many ranks as its groups need, all with the same values, and gives
 // the outputs of the first.
-func onAllRanks(g *ir.Graph, values map[string]*tensor.Tensor, w Weights) (map[string]*tensor.Tensor, error) {
+func onAllRanks(g *ir.Graph, values tensors, w Weights) (tensors, error) {
 	ranks := int64(1)
 	for _, n := range g.Nodes {
 		ranks = max(ranks, n.Int("size")*n.Int("stride"))
 	}
-	outputs, err := onRanks(g, slices.Repeat([]map[string]*tensor.Tensor{values}, int(ranks)), w)
+	outputs, err := onRanks(g, slices.Repeat([]tensors{values}, int(ranks)), w)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +75,8 @@ var rankCases = []rankCase{
 		list{f(d(2), 1, 2), f(d(2), 0, 0), f(d(2), 1, 2), f(d(2), 0, 0)}},
 	{"ids of a rank's experts", ir.OpRebase, grouped(2, 2, ir.Int("step", 8)), same(4, i(d(1, 2), 9, 17)),
 		list{i(d(1, 2), 9, 17), i(d(1, 2), 9, 17), i(d(1, 2), 1, 9), i(d(1, 2), 1, 9)}},
-	{"rows of strided groups", ir.OpAllGather, grouped(2, 2), list{i(d(1), 1), i(d(1), 2), i(d(1), 3), i(d(1), 4)},
+	{"rows of strided groups", ir.OpAllGather, grouped(2, 2),
+		list{i(d(1), 1), i(d(1), 2), i(d(1), 3), i(d(1), 4)},
 		list{i(d(2), 1, 3), i(d(2), 2, 4), i(d(2), 1, 3), i(d(2), 2, 4)}},
 	{"rows rounded on the way", ir.OpAllGather, grouped(2, 1, ir.DType("wire", dtype.F16)),
 		list{f(d(1), 1+1.0/4096), f(d(1), 2)}, same(2, f(d(2), 1, 2))},
@@ -82,7 +86,8 @@ var rankCases = []rankCase{
 	{"sums rounded on the way", ir.OpReduceScatter, grouped(2, 1, ir.DType("wire", dtype.F16)),
 		list{f(d(2), 2048, 1), f(d(2), 1, 1+1.0/4096)}, list{f(d(1), 2048), f(d(1), 2)}},
 	// f32 sums in ascending order: (1e8+1)-1e8 is 0.
-	{"sums in order of the ranks", ir.OpAllReduce, grouped(3, 1), list{f(d(1), 1e8), f(d(1), 1), f(d(1), -1e8)},
+	{"sums in order of the ranks", ir.OpAllReduce, grouped(3, 1),
+		list{f(d(1), 1e8), f(d(1), 1), f(d(1), -1e8)},
 		same(3, f(d(1), 0))},
 }
 
@@ -165,8 +170,9 @@ output "y" = %5
 	}
 	run := func(rows int64, x *tensor.Tensor, sequences ...int32) (*tensor.Tensor, *State) {
 		st := NewState()
-		out, err := RunValues(g, map[string]*tensor.Tensor{"x": x, "positions": tensor.FromI32(make([]int32, rows), rows),
-			"sequences": tensor.FromI32(sequences, rows)}, st, nil, Options{})
+		values := tensors{"x": x, "positions": tensor.FromI32(make([]int32, rows), rows),
+			"sequences": tensor.FromI32(sequences, rows)}
+		out, err := RunValues(g, values, st, nil, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

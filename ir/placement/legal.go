@@ -29,6 +29,7 @@ type Rules struct {
 // IllegalError says why a model cannot lie in a placement.
 type IllegalError struct {
 	Placement Placement
+	Rules     Rules
 	Reason    string
 }
 
@@ -40,7 +41,7 @@ func (p Placement) Check(m Model, r Rules) error {
 	for _, check := range []func(Model, Rules) string{
 		p.checkRanks, p.checkAttention, p.checkExperts, p.checkTables, p.checkNesting, p.checkPadding} {
 		if reason := check(m, r); reason != "" {
-			return &IllegalError{p, reason}
+			return &IllegalError{p, r, reason}
 		}
 	}
 	return nil
@@ -52,7 +53,13 @@ func (p Placement) checkRanks(_ Model, r Rules) string {
 		d    Degrees
 	}{{"attention", p.Attn}, {"experts", p.Experts}, {"shared", p.Shared}} {
 		if min(part.d.DP, part.d.EP, part.d.TP) < 1 || part.d.Ranks() != p.Devices {
-			return fmt.Sprintf("%s %v is for %d ranks, there are %d", part.name, part.d, part.d.Ranks(), p.Devices)
+			return fmt.Sprintf(
+				"%s %v is for %d ranks, there are %d",
+				part.name,
+				part.d,
+				part.d.Ranks(),
+				p.Devices,
+			)
 		}
 	}
 	if r.MaxRanks > 0 && p.Devices > r.MaxRanks {
@@ -66,7 +73,12 @@ func (p Placement) checkAttention(m Model, _ Rules) string {
 		return "only routed experts have expert parallelism"
 	}
 	if m.Heads%p.Attn.TP != 0 || m.KVHeads%p.Attn.TP != 0 {
-		return fmt.Sprintf("attention tp%d does not divide %d heads and %d KV heads", p.Attn.TP, m.Heads, m.KVHeads)
+		return fmt.Sprintf(
+			"attention tp%d does not divide %d heads and %d KV heads",
+			p.Attn.TP,
+			m.Heads,
+			m.KVHeads,
+		)
 	}
 	return ""
 }
@@ -76,8 +88,11 @@ func (p Placement) checkExperts(m Model, _ Rules) string {
 	case m.Experts == 0 || ep == 1:
 		return ""
 	case m.Groups <= 1:
-		return fmt.Sprintf("ep%d: the router is not grouped, so that how many rows a rank's experts get is not known "+
-			"before a step; use tp", ep)
+		return fmt.Sprintf(
+			"ep%d: the router is not grouped, so that how many rows a rank's experts get is not known "+
+				"before a step; use tp",
+			ep,
+		)
 	case m.Groups%ep != 0:
 		return fmt.Sprintf("ep%d does not divide %d groups of experts", ep, m.Groups)
 	}

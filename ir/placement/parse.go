@@ -29,7 +29,11 @@ func Parse(text string, devices int) (Placement, error) {
 	for _, part := range strings.Split(text, ":") {
 		name, degrees, ok := strings.Cut(part, "=")
 		if !ok || slices.Contains(seen, name) {
-			return Placement{}, fmt.Errorf("placement %q: %q is not a part given once, such as attn=dp2,tp4", text, part)
+			return Placement{}, fmt.Errorf(
+				"placement %q: %q is not a part given once, such as attn=dp2,tp4",
+				text,
+				part,
+			)
 		}
 		seen = append(seen, name)
 		if err := p.set(name, degrees); err != nil {

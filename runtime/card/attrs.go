@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"moge/formats/bundle/bundlepb"
+	"moge/runtime/comm"
 )
 
 // attributes are those of a step; what nobody takes is not known.
@@ -48,11 +49,22 @@ var words = map[string][]string{
 	prefill: {"pages", "count", "start"},
 }
 
-// value is a scalar of a launch: a number, a multiple of a scalar of the step, or a word.
+// value is a scalar of a launch: a number, a multiple of a scalar of the step or of its part by a
+// divisor, or a word.
 type value struct {
 	c      int64
 	scalar bundlepb.Scalar // FIXED if it is a number
+	div    int64
 	word   string
+}
+
+// at is a value that is no word.
+func (v value) at(scalar func(bundlepb.Scalar) int64) int64 {
+	if v.scalar == bundlepb.Scalar_FIXED {
+		return v.c
+	}
+	div := max(1, v.div)
+	return v.c * ((scalar(v.scalar) + div - 1) / div)
 }
 
 // value reads the scalar of a kernel from its attribute.
@@ -63,13 +75,8 @@ func (l *loader) value(each, name string, a *bundlepb.Attr) (value, error) {
 			return value{c: v.I}, nil
 		}
 	case *bundlepb.Attr_Ints:
-		n := v.Ints.GetValues()
-		if len(n) != 2 || n[1] != int64(bundlepb.Scalar_T) && n[1] != int64(bundlepb.Scalar_L) {
-			break
-		}
-		s := bundlepb.Scalar(n[1])
-		if n[0] >= 1 && n[0] <= math.MaxInt32/int64(l.limit(s)) {
-			return value{c: n[0], scalar: s}, nil
+		if known, ok := l.computed(v.Ints.GetValues()); ok {
+			return known, nil
 		}
 	case *bundlepb.Attr_S:
 		if slices.Contains(words[each], v.S) {
@@ -79,6 +86,28 @@ func (l *loader) value(each, name string, a *bundlepb.Attr) (value, error) {
 	return value{}, fmt.Errorf("scalar %s has no value that a step gives", name)
 }
 
+// computed reads integers that stand for a value: c, s is c times scalar s of the step, c, s, d c times
+// its part by d, rounded up; c, FIXED, size, stride is c times the rank's number in its group.
+func (l *loader) computed(n []int64) (value, bool) {
+	if len(n) < 2 || len(n) > 4 || n[0] < 1 || n[0] > math.MaxInt32 {
+		return value{}, false
+	}
+	s := bundlepb.Scalar(n[1])
+	if len(n) == 4 {
+		g := comm.Group{Size: int(n[2]), Stride: int(n[3])}
+		if s != bundlepb.Scalar_FIXED || g.Check(l.ranks) != nil || n[0] > math.MaxInt32/n[2] {
+			return value{}, false
+		}
+		return value{c: n[0] * int64(g.Index(l.opt.Rank))}, true
+	}
+	v := value{c: n[0], scalar: s, div: 1}
+	if len(n) == 3 {
+		v.div = n[2]
+	}
+	known := n[1] == int64(s) && (s == bundlepb.Scalar_T || s == bundlepb.Scalar_L || s == bundlepb.Scalar_T_DP)
+	return v, known && v.div >= 1 && v.c <= math.MaxInt32/int64(l.limit(s))
+}
+
 // repeated reads how a launch is repeated over the sequences of a step.
 func (l *loader) repeated(b *step, attrs *attributes) error {
 	if a := attrs.take("each"); a != nil {
@@ -86,6 +115,9 @@ func (l *loader) repeated(b *step, attrs *attributes) error {
 		if b.each != decode && b.each != prefill {
 			return fmt.Errorf("attribute each is neither %s nor %s", decode, prefill)
 		}
+	}
+	if err := l.padded(b, attrs); err != nil {
+		return err
 	}
 	for _, m := range []struct {
 		name string
@@ -104,6 +136,25 @@ func (l *loader) repeated(b *step, attrs *attributes) error {
 			}
 		}
 	}
+	return nil
+}
+
+// padded reads which tensor of a launch for each sequence has rows that belong to none: they are cleared.
+func (l *loader) padded(b *step, attrs *attributes) error {
+	b.pad = -1
+	a := attrs.take("each_pad")
+	if a == nil {
+		return nil
+	}
+	i := a.GetI()
+	if b.each != prefill || i < 0 || i >= int64(len(b.args)) || b.args[i].role != bundlepb.TensorRole_ROLE_OUT {
+		return fmt.Errorf("attribute each_pad is no result of a launch for each sequence")
+	}
+	o, ok := b.args[i].operand.Kind.(*bundlepb.Operand_Buffer)
+	if !ok || !l.buffers[o.Buffer].hasRowFor(bundlepb.Scalar_T) {
+		return fmt.Errorf("attribute each_pad: tensor %d has no row for each token", i)
+	}
+	b.pad = int(i)
 	return nil
 }
 

@@ -32,7 +32,7 @@ func (d Device) Within(ctx context.Context) Device {
 // Name is the device's name, such as "emulated".
 func (d Device) Name() string { return d.name }
 
-// Load places program number program of b, whose rank 0 must be open, on a card; b must stay open
+// Load places program number program of b, whose rank opt.Rank must be open, on a card; b must stay open
 // until the runner is closed. What is wrong with the program is a *bundle.Error that names the
 // step; options that do not fit it are plain errors. Options.Threads says nothing to a card.
 //
@@ -47,6 +47,10 @@ func (d Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.
 	c, err := d.open(d.ctx, b, l.need())
 	if err != nil {
 		return nil, err
+	}
+	if _, direct := c.(Collective); l.ranks > 1 && l.opt.Comm == nil && !direct {
+		return nil, errors.Join(fmt.Errorf("%s: rank %d has no way to the other %d", b.Dir(), opt.Rank, l.ranks-1),
+			c.Close())
 	}
 	r, err := l.place(d.ctx, c)
 	if err != nil {
@@ -71,11 +75,11 @@ func check(b *bundle.Bundle, program int, opt device.Options) (*loader, error) {
 	if err := device.CheckTarget(b, true); err != nil {
 		return nil, err
 	}
-	if len(m.Ranks) != 1 {
-		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; this device runs those of one",
-			b.Dir(), len(m.Ranks))
+	if have := max(1, opt.Ranks); len(m.Ranks) != have || opt.Rank < 0 || opt.Rank >= have {
+		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; this device runs those of %d",
+			b.Dir(), len(m.Ranks), have)
 	}
-	rank, err := b.Rank(0)
+	rank, err := b.Rank(opt.Rank)
 	if err != nil {
 		return nil, err
 	}

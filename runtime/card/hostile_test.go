@@ -153,7 +153,7 @@ var hostilePrograms = []hostile{
 	{atEmbed + "scalar tokens has no value that a step gives",
 		func(_ *manifestOf, p *programOf) { attr(p, stepEmbed, "tokens").Value = list(1) }},
 	{atEmbed + "scalar tokens has no value that a step gives",
-		func(_ *manifestOf, p *programOf) { attr(p, stepEmbed, "tokens").Value = list(1, 3) }},
+		func(_ *manifestOf, p *programOf) { attr(p, stepEmbed, "tokens").Value = list(1, 4) }},
 	{atEmbed + "scalar tokens has no value that a step gives",
 		func(_ *manifestOf, p *programOf) { attr(p, stepEmbed, "tokens").Value = list(1, 1<<32+1) }},
 	{atEmbed + "scalar tokens has no value that a step gives",

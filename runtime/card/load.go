@@ -17,6 +17,9 @@ type loader struct {
 	program *bundlepb.Program
 	opt     device.Options
 
+	ranks    int // of the bundle
+	groups   device.Groups
+	inputOwn bool // the tokens are those of this rank's rows alone
 	limits   device.Limits
 	pages    int // of the cache
 	capacity int // pages that offsets of the kernels reach
@@ -45,7 +48,8 @@ const (
 
 func newLoader(b *bundle.Bundle, rank *bundle.Rank, p *bundlepb.Program,
 	opt device.Options) (*loader, error) {
-	l := &loader{bundle: b, rank: rank, program: p, opt: opt, outputs: map[string]int{},
+	l := &loader{bundle: b, rank: rank, program: p, opt: opt, ranks: len(b.Manifest().Ranks),
+		groups: device.GroupsOf(b.Manifest()), outputs: map[string]int{},
 		kernels: map[string]*bundlepb.Kernel{}}
 	for _, k := range b.Manifest().Kernels {
 		l.kernels[k.Name] = k
@@ -69,6 +73,7 @@ func (l *loader) setLimits() error {
 	if l.limits.LogitsRows == 0 {
 		l.limits.LogitsRows = l.limits.Seqs
 	}
+	l.limits.Seqs = l.groups.Seqs(l.limits.Seqs)
 	return nil
 }
 

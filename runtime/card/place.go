@@ -98,7 +98,7 @@ func (r *runner) copySection(ctx context.Context, i int, at Addr) error {
 			return nil
 		})
 		if err != nil {
-			return &bundle.Error{Path: filepath.Join(r.bundle.Dir(), bundle.RankFile(0)), Offset: -1,
+			return &bundle.Error{Path: filepath.Join(r.bundle.Dir(), bundle.RankFile(r.opt.Rank)), Offset: -1,
 				Reason: mapped.ErrFault.Error(), Hint: "copy the bundle again or compile it anew", Err: err}
 		}
 		if err := r.card.Write(at, bounce[:n]); err != nil {

@@ -49,7 +49,7 @@ func (r *runner) output(name string, want dtype.Type) ([]byte, error) {
 	case !r.ran:
 		return nil, fmt.Errorf("output %q: no step has succeeded", name)
 	}
-	raw := make([]byte, r.scalar(b.rows.Scalar)*b.pitch())
+	raw := make([]byte, r.rowsOf(b)*b.pitch())
 	if len(raw) == 0 {
 		return nil, nil
 	}
@@ -59,14 +59,26 @@ func (r *runner) output(name string, want dtype.Type) ([]byte, error) {
 	return r.unpadded(b, 4*r.width(name, b), raw), nil
 }
 
+// rowsOf is how many rows of an output mean something. Of several ranks those of tokens are in the card's
+// order, padding included.
+func (r *runner) rowsOf(b buffer) int64 {
+	switch {
+	case r.ranks == 1 || b.rows.Scalar != bundlepb.Scalar_T:
+		return r.scalar(b.rows.Scalar)
+	case r.worldRows(b):
+		return int64(r.groups.World(r.batch.T()))
+	}
+	return int64(r.groups.Rows(r.batch.T()))
+}
+
 // unpadded is the first width bytes of each row, rows of tokens in the caller's order.
 func (r *runner) unpadded(b buffer, width int64, raw []byte) []byte {
 	count := int64(len(raw)) / b.pitch()
 	out := make([]byte, 0, count*width)
 	for row := range count {
 		at := row
-		if b.rows.Scalar == bundlepb.Scalar_T {
-			at = int64(r.order.at[row])
+		if b.rows.Scalar == bundlepb.Scalar_T && r.ranks == 1 {
+			at = int64(r.order.At[row])
 		}
 		out = append(out, raw[at*b.pitch():][:width]...)
 	}

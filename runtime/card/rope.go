@@ -43,7 +43,7 @@ func (l *loader) angles(s *bundlepb.Step) (step, error) {
 func (r *runner) writeAngles(p *rope) error {
 	b := r.buffers[p.buffer]
 	values := make([]float32, r.bytes(b)/4)
-	for row, t := range r.order.tokens {
+	for row, t := range r.order.Tokens {
 		line := values[int64(row)*b.cols:][:b.cols]
 		device.RopeRow(line[:p.half], line[p.half:], r.batch.Positions[t], p.frequency)
 	}

@@ -211,16 +211,16 @@ func TestRowsOfLaunches(t *testing.T) {
 	b := buffer{dtype: dtype.F16, cols: width}
 	for _, c := range []struct {
 		by           movement
-		q            span
+		q            device.Span
 		i            int
 		bytes        int64
 		first, count int64
 	}{
-		{whole, span{}, 0, 32 * 32, 0, 32 * 32},
-		{byRow, span{0, 3, 5}, 1, 48 * 32, 3 * 32, 16 * 32},
-		{byRow, span{0, 3, 17}, 1, 48 * 32, 3 * 32, 32 * 32},
-		{byRow, span{0, 20, 12}, 1, 32 * 32, 20 * 32, 12 * 32},
-		{byTables, span{0, 3, 5}, 2, 16 * 32, 2 * 32, 14 * 32},
+		{whole, device.Span{}, 0, 32 * 32, 0, 32 * 32},
+		{byRow, device.Span{First: 3, Count: 5}, 1, 48 * 32, 3 * 32, 16 * 32},
+		{byRow, device.Span{First: 3, Count: 17}, 1, 48 * 32, 3 * 32, 32 * 32},
+		{byRow, device.Span{First: 20, Count: 12}, 1, 32 * 32, 20 * 32, 12 * 32},
+		{byTables, device.Span{First: 3, Count: 5}, 2, 16 * 32, 2 * 32, 14 * 32},
 	} {
 		first, count := part(b, c.by, c.q, c.i, c.bytes)
 		if first != c.first || count != c.count {

@@ -18,7 +18,7 @@ type runner struct {
 	states   []Addr
 	cache    *pages
 	batch    device.Batch // checked
-	order    *order
+	order    *device.Order
 	ran      bool // outputs hold the results of a step
 }
 
@@ -31,14 +31,14 @@ func (r *runner) Run(ctx context.Context, b device.Batch) error {
 	if err := b.Check(r.limits, r.bundle.Manifest().Model.VocabSize, r.Length); err != nil {
 		return err
 	}
-	r.batch, r.order = b, orderOf(b)
+	r.batch, r.order = b, device.OrderOf(b)
 	before, err := r.reserve()
 	if err == nil {
 		err = r.all(ctx)
 	}
 	if err != nil {
 		for i, was := range before {
-			r.cache.truncate(r.order.sequences[i].sequence, was)
+			r.cache.truncate(r.order.Sequences[i].Sequence, was)
 		}
 		return err
 	}
@@ -49,9 +49,9 @@ func (r *runner) Run(ctx context.Context, b device.Batch) error {
 // reserve makes room for the step and returns how long its sequences were, as far as it came.
 func (r *runner) reserve() ([]int, error) {
 	var before []int
-	for _, s := range r.order.sequences {
-		was := r.cache.length[s.sequence]
-		if err := r.cache.reserve(s.sequence, was+s.count); err != nil {
+	for _, s := range r.order.Sequences {
+		was := r.cache.length[s.Sequence]
+		if err := r.cache.reserve(s.Sequence, was+s.Count); err != nil {
 			return before, err
 		}
 		before = append(before, was)
@@ -95,12 +95,15 @@ func (r *runner) fill(p *bundlepb.Port) error {
 	return r.card.Write(r.at[p.Buffer], data)
 }
 
-// scalar is T or L of the step.
+// scalar is T, L or the rank's own tokens of the step.
 func (r *runner) scalar(s bundlepb.Scalar) int64 {
-	if s == bundlepb.Scalar_L {
+	switch s {
+	case bundlepb.Scalar_L:
 		return int64(len(r.batch.Rows))
+	case bundlepb.Scalar_T_DP:
+		return int64(len(r.batch.Tokens))
 	}
-	return int64(len(r.batch.Tokens))
+	return int64(r.batch.T())
 }
 
 // bytes is the memory of a buffer in this step.

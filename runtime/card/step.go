@@ -6,7 +6,7 @@ import (
 	"moge/formats/bundle/bundlepb"
 )
 
-// step is a launch, or the table of angles that the host computes.
+// step is a launch, the table of angles that the host computes, or an exchange with other ranks.
 type step struct {
 	site   string
 	kernel *bundlepb.Kernel // nil for the table
@@ -14,6 +14,9 @@ type step struct {
 	args   []arg
 	values []value
 	rope   *rope
+	pad    int // tensor whose rows beyond the rank's tokens are cleared before it is launched; -1 is none
+
+	collective *collective
 }
 
 // arg is a tensor of a launch: its operand, and what its address moves with.
@@ -60,6 +63,8 @@ func (l *loader) step(s *bundlepb.Step) (step, error) {
 		return l.launch(s)
 	case s.Op == bundlepb.OpCode_ROPE_TABLE:
 		return l.angles(s)
+	case collectives[s.Op] != 0 || s.Op == bundlepb.OpCode_ALL_GATHER:
+		return l.exchange(s)
 	}
 	return step{}, fmt.Errorf("this device has no such operation; a newer version may")
 }

@@ -11,7 +11,7 @@ import (
 // axis' length times the elements that one index of it spans, row padding included.
 type axisView struct {
 	blocks, block, index shape.Dim
-	length               int64
+	length               int64 // of a fixed axis
 }
 
 // along cuts t at an axis whose length is fixed.
@@ -20,6 +20,11 @@ func along[E element](b *binder, t *tensor[E], axis int) axisView {
 		b.fail("axis %d of %v is not a fixed one", axis, t.shape)
 		return axisView{}
 	}
+	return cut(t, axis)
+}
+
+// cut cuts t at any axis that it has.
+func cut[E element](t *tensor[E], axis int) axisView {
 	padded := append(shape.Shape{}, t.shape...)
 	if t.width > 0 {
 		padded[len(padded)-1] = shape.Fixed(int64(t.pitch))

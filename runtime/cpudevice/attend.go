@@ -9,7 +9,7 @@ import (
 	"moge/runtime/kv"
 )
 
-// bindKVWrite: rows [heads,width] to their places in a state.
+// bindKVWrite: rows [heads,width] of tokens to their places in a state; padding has none.
 func bindKVWrite(b *binder) func(*machine) error {
 	slot, s := b.state(0)
 	x := arg[float32](b, 1, 3)
@@ -28,7 +28,7 @@ func bindKVWrite(b *binder) func(*machine) error {
 func (b *binder) places(i int, rows shape.Dim) {
 	b.isInput(i, "positions")
 	b.isInput(i+1, "sequences")
-	b.want(rows == shape.Of(shape.T), "%v rows, want one a token", rows)
+	b.want(rows == b.tokenRows(), "%v rows, want one a token", rows)
 }
 
 // attention is a bound ATTEND. For each token and head, pages of the cache are taken in
@@ -67,8 +67,9 @@ func bindAttend(b *binder) func(*machine) error {
 	return a.run
 }
 
-// run takes each token and key head as one task.
+// run takes each token and key head as one task. Rows of padding are zeros.
 func (a *attention) run(m *machine) error {
+	clear(a.y.flat(m)[len(m.batch.Tokens)*a.heads*a.y.width:])
 	kvHeads, work := a.heads/a.group, 0
 	for _, p := range m.batch.Positions {
 		work += int(p) + 1 - a.first(int(p))

@@ -17,9 +17,10 @@ var _ device.Device = Device{}
 // Name is "cpu".
 func (Device) Name() string { return "cpu" }
 
-// Load binds program number program of b, whose rank 0 must be open; b must stay open until
+// Load binds program number program of b, whose rank Options.Rank must be open; b must stay open until
 // the runner is closed. What is wrong with the program is a *bundle.Error that names the
-// step; options that do not fit it are plain errors.
+// step; options that do not fit it are plain errors. A rank of several works with the others through
+// Options.Comm: package ranks does that.
 func (Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.Runner, error) {
 	programs := b.Manifest().Programs
 	if program < 0 || program >= len(programs) {
@@ -29,15 +30,15 @@ func (Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.Ru
 	if err := device.CheckTarget(b, false); err != nil {
 		return nil, err
 	}
-	if ranks := len(b.Manifest().Ranks); ranks != 1 {
-		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; the cpu device runs those of one",
-			b.Dir(), ranks)
+	if err := checkRanks(b, opt); err != nil {
+		return nil, err
 	}
-	rank, err := b.Rank(0)
+	rank, err := b.Rank(opt.Rank)
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{bundle: b, rank: rank, program: programs[program], opt: opt}
+	l := &loader{bundle: b, rank: rank, program: programs[program], opt: opt,
+		groups: device.GroupsOf(b.Manifest())}
 	r, err := l.load()
 	if err != nil {
 		return nil, err
@@ -48,6 +49,22 @@ func (Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.Ru
 		r.worker[i] = l.newScratch()
 	}
 	return r, nil
+}
+
+func checkRanks(b *bundle.Bundle, opt device.Options) error {
+	n := len(b.Manifest().Ranks)
+	switch {
+	case n > 1 && opt.Comm == nil:
+		return fmt.Errorf(
+			"%s: the bundle is cut for %d ranks; the cpu device runs those of one",
+			b.Dir(),
+			n,
+		)
+	case max(opt.Ranks, 1) != n || opt.Rank < 0 || opt.Rank >= n:
+		return fmt.Errorf("%s: the bundle is cut for %d ranks, there is no rank %d of %d", b.Dir(), n,
+			opt.Rank, max(opt.Ranks, 1))
+	}
+	return nil
 }
 
 // invalid blames the bundle's program.

@@ -55,4 +55,10 @@ var forms = map[bundlepb.OpCode]form{
 	bundlepb.OpCode_QGROUPED_LINEAR:  {6, 6, 1, bindQGroupedLinear},
 	bundlepb.OpCode_W8GROUPED_LINEAR: {5, 5, 1, bindW8GroupedLinear},
 	bundlepb.OpCode_COMBINE:          {3, 3, 1, bindCombine},
+
+	bundlepb.OpCode_ALL_GATHER:     {1, 1, 1, bindAllGather},
+	bundlepb.OpCode_REDUCE_SCATTER: {1, 1, 1, bindReduceScatter},
+	bundlepb.OpCode_ALL_REDUCE:     {1, 1, 1, bindAllReduce},
+	bundlepb.OpCode_SHARD:          {1, 1, 1, bindShard},
+	bundlepb.OpCode_REBASE:         {1, 1, 1, bindRebase},
 }

@@ -23,6 +23,7 @@ type loader struct {
 	rank    *bundle.Rank
 	program *bundlepb.Program
 	opt     device.Options
+	groups  device.Groups
 
 	limits  device.Limits
 	largest shape.Env // every scalar at its limit
@@ -47,9 +48,9 @@ func (l *loader) load() (*runner, error) {
 			return nil, err
 		}
 	}
-	r := &runner{bundle: l.bundle, limits: l.limits, tap: l.opt.Tap}
+	r := &runner{bundle: l.bundle, limits: l.limits, tap: l.opt.Tap, rank: l.opt.Rank}
 	r.cache = newSequences(l.cache, l.limits)
-	r.machine.cache = l.cache
+	r.machine.cache, r.machine.comm = l.cache, l.opt.Comm
 	for i, s := range l.program.Steps {
 		step, err := l.bind(s)
 		if err != nil {
@@ -61,6 +62,7 @@ func (l *loader) load() (*runner, error) {
 		return nil, err
 	}
 	r.machine.shared = make([]float32, l.need.shared)
+	r.machine.wire = make([]byte, l.need.wire)
 	r.weights = l.mappedRange()
 	r.vocabulary = l.bundle.Manifest().Model.GetVocabSize()
 	return r, nil
@@ -76,6 +78,7 @@ func (l *loader) setLimits() error {
 	if l.limits.LogitsRows == 0 {
 		l.limits.LogitsRows = l.limits.Seqs
 	}
+	l.limits.Seqs = l.groups.Seqs(l.limits.Seqs)
 	l.largest = shape.Env{shape.T: int64(l.limits.BatchTokens), shape.L: int64(l.limits.LogitsRows)}
 	return l.narrow()
 }
@@ -162,13 +165,18 @@ func (l *loader) checkPlace(b buffer) error {
 	return nil
 }
 
-// inputShapes are the inputs of a step that the device fills.
-var inputShapes = []struct {
+// inputs are those of a step that the device fills, and what padding holds.
+var inputs = []struct {
 	name string
-	dim  shape.Dim
-}{
-	{"tokens", shape.Of(shape.T)}, {"positions", shape.Of(shape.T)},
-	{"sequences", shape.Of(shape.T)}, {"rows", shape.Of(shape.L)},
+	pad  int32
+}{{"tokens", 0}, {"positions", 0}, {"sequences", -1}, {rowsInput, 0}}
+
+const rowsInput = "rows"
+
+// tokenRows are the rows of this rank's tokens: those of its group in whole shards.
+func (l *loader) tokenRows() shape.Dim {
+	tp := int64(l.groups.TP)
+	return shape.Dim{Coef: tp, Scalar: shape.T, Div: tp}
 }
 
 func (l *loader) setInputs() error {
@@ -184,11 +192,15 @@ func (l *loader) setInputs() error {
 
 func (l *loader) checkInput(p *bundlepb.Port) error {
 	b := &l.buffers[p.Buffer]
-	for _, in := range inputShapes {
+	for _, in := range inputs {
 		if in.name != p.Name {
 			continue
 		}
-		if want := (shape.Shape{in.dim}); b.dtype != dtype.I32 || !b.shape.Equal(want) {
+		want := shape.Shape{l.tokenRows()}
+		if in.name == rowsInput {
+			want[0] = shape.Of(shape.L)
+		}
+		if b.dtype != dtype.I32 || !b.shape.Equal(want) {
 			return fmt.Errorf("the buffer is %v%v, want i32%v", b.dtype, b.shape, want)
 		}
 		return nil
@@ -225,10 +237,10 @@ func (l *loader) setCache() error {
 
 // ports finds the outputs and the memory of the inputs.
 func (l *loader) ports(r *runner) error {
-	r.inputs = make([][]int32, len(inputShapes))
-	for i, in := range inputShapes {
+	r.inputs = make([]tensor[int32], len(inputs))
+	for i, in := range inputs {
 		if b, ok := l.inputs[in.name]; ok {
-			r.inputs[i] = view[int32](&l.buffers[b]).data
+			r.inputs[i] = view[int32](&l.buffers[b])
 		}
 	}
 	r.outputs = map[string]*buffer{}

@@ -18,7 +18,8 @@ func checkIndices(what string, values []int32, n int) error {
 	return nil
 }
 
-// bindEmbed: row ids[t] of a table of any float type, as f32.
+// bindEmbed: row ids[t] of a table of any float type, as f32; of a part of a table zeros for what it
+// does not have.
 func bindEmbed(b *binder) func(*machine) error {
 	ids, y := arg[int32](b, 0, 1), result[float32](b, 0, 2)
 	s, table := b.section(1)
@@ -28,13 +29,21 @@ func bindEmbed(b *binder) func(*machine) error {
 	}
 	d, width := bundle.DType(s.Dtype), int(s.Shape[1])
 	b.wantShape("result 0", y.shape, shape.Shape{ids.shape[0], shape.Fixed(s.Shape[1])})
+	outside, vocabulary := b.optionalInt("outside"), int(s.Shape[0])
+	b.want(outside <= 1, "outside is %d, want 0 or 1", outside)
 	pitch := int(d.Bytes(1)) * width
 	return func(m *machine) error {
 		rows := ids.flat(m)
-		if err := checkIndices("token", rows, int(s.Shape[0])); err != nil {
-			return err
+		if outside == 0 {
+			if err := checkIndices("token", rows, vocabulary); err != nil {
+				return err
+			}
 		}
 		return m.each(len(rows), width, func(t int) {
+			if rows[t] < 0 || int(rows[t]) >= vocabulary {
+				clear(y.row(t))
+				return
+			}
 			dtype.Decode(d, y.row(t), table[int(rows[t])*pitch:][:pitch])
 		})
 	}

@@ -1,6 +1,8 @@
 package cpudevice
 
 import (
+	"context"
+
 	"moge/ir/shape"
 	"moge/runtime/cpu"
 	"moge/runtime/device"
@@ -21,6 +23,10 @@ type machine struct {
 	worker []scratch
 	cache  *kv.Cache
 	shared []float32 // of one step, for all workers
+
+	ctx  context.Context // of the step that runs
+	comm device.Comm     // nil for one rank
+	wire []byte          // what a collective sends and receives in another type
 }
 
 // scratch is memory of one worker.
@@ -36,7 +42,8 @@ type scratch struct {
 // needs is the scratch that the bound steps ask for.
 type needs struct {
 	shared int64
-	group  int // query heads that share a key head
+	wire   int64 // bytes
+	group  int   // query heads that share a key head
 }
 
 func (l *loader) newScratch() scratch {

@@ -19,11 +19,12 @@ import (
 type runner struct {
 	machine
 	bundle     *bundle.Bundle
+	rank       int
 	limits     device.Limits
 	vocabulary int64
 	cache      *sequences
 	steps      []step
-	inputs     [][]int32 // by place in inputShapes; nil if the program does not read it
+	inputs     []tensor[int32] // by place in inputs; without elements if the program does not read it
 	outputs    map[string]*buffer
 	tap        device.Tap
 	weights    span
@@ -50,17 +51,26 @@ func (r *runner) Run(ctx context.Context, b device.Batch) error {
 	if err := r.cache.reserve(b); err != nil {
 		return err
 	}
-	r.batch = b
-	r.env = shape.Env{shape.T: int64(len(b.Tokens)), shape.L: int64(len(b.Rows))}
-	for i, values := range [][]int32{b.Tokens, b.Positions, b.Sequences, b.Rows} {
-		copy(r.inputs[i], values)
-	}
+	r.batch, r.ctx = b, ctx
+	r.env = shape.Env{shape.T: int64(b.T()), shape.L: int64(len(b.Rows))}
+	r.fill(0, b.Tokens)
+	r.fill(1, b.Positions)
+	r.fill(2, b.Sequences)
+	r.fill(3, b.Rows)
 	if err := mapped.Guard(func() error { return r.all(ctx) }); err != nil {
 		r.cache.rollback()
 		return r.explain(err)
 	}
 	r.ran = true
 	return nil
+}
+
+// fill gives an input its values, and padding behind them.
+func (r *runner) fill(i int, values []int32) {
+	in := r.inputs[i].flat(&r.machine)
+	for j := copy(in, values); j < len(in); j++ {
+		in[j] = inputs[i].pad
+	}
 }
 
 func (r *runner) all(ctx context.Context) error {
@@ -133,7 +143,7 @@ func (r *runner) explain(err error) error {
 		return err
 	}
 	return &bundle.Error{
-		Path:   filepath.Join(r.bundle.Dir(), filepath.FromSlash(bundle.RankFile(0))),
+		Path:   filepath.Join(r.bundle.Dir(), filepath.FromSlash(bundle.RankFile(r.rank))),
 		Offset: -1,
 		Reason: mapped.ErrFault.Error(),
 		Hint:   "copy the bundle again or compile it anew",

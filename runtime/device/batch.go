@@ -10,12 +10,17 @@ import (
 // any; length tells how many positions a sequence has. The error is a *kv.ContextError where a sequence
 // outgrows the context.
 func (b Batch) Check(l Limits, vocabulary int64, length func(sequence int) int) error {
-	n := len(b.Tokens)
+	n, world := len(b.Tokens), len(b.Tokens)
+	if b.World > 0 {
+		world = b.World
+	}
 	switch {
-	case n == 0:
+	case b.T() < 1:
 		return fmt.Errorf("a step of no tokens")
-	case n > l.BatchTokens:
-		return fmt.Errorf("a step of %d tokens, at most %d are allowed", n, l.BatchTokens)
+	case n > b.T():
+		return fmt.Errorf("%d tokens in a step of %d", n, b.T())
+	case b.T() > l.BatchTokens:
+		return fmt.Errorf("a step of %d tokens, at most %d are allowed", b.T(), l.BatchTokens)
 	case len(b.Positions) != n || len(b.Sequences) != n:
 		return fmt.Errorf("%d tokens with %d positions and %d sequences",
 			n, len(b.Positions), len(b.Sequences))
@@ -24,8 +29,8 @@ func (b Batch) Check(l Limits, vocabulary int64, length func(sequence int) int) 
 	}
 	last := int32(-1)
 	for i, row := range b.Rows {
-		if row <= last || int(row) >= n {
-			return fmt.Errorf("row %d is %d: rows ascend and are below %d", i, row, n)
+		if row <= last || int(row) >= world {
+			return fmt.Errorf("row %d is %d: rows ascend and are below %d", i, row, world)
 		}
 		last = row
 	}

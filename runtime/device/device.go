@@ -5,6 +5,7 @@ import (
 
 	"moge/formats/bundle"
 	"moge/ir/dtype"
+	"moge/runtime/comm"
 )
 
 // Options say how a program is loaded.
@@ -13,6 +14,19 @@ type Options struct {
 	CacheRows int64 // positions of all sequences together that the cache can hold; 0 means Seqs · Context
 	Context   int64 // positions of one sequence, at most the plan's; 0 means the plan's
 	Tap       Tap   // sees every step's results; for tests and statistics
+
+	// RankTap gives each rank of a device that runs several its Tap, which is called in the goroutine
+	// of that rank; nil is none.
+	RankTap func(rank int) Tap
+	// Rank is which one of Ranks ranks is loaded; 0 of 0 or 1 where there is but one.
+	Rank, Ranks int
+	// Comm is how the rank exchanges data with the others; nil for one rank.
+	Comm Comm
+}
+
+// Comm takes part in the collectives of a rank's groups; a *comm.Rank does.
+type Comm interface {
+	Do(ctx context.Context, op comm.Op, g comm.Group, send, recv []byte, t dtype.Type) error
 }
 
 // Tap is called after each step with its site, op-code name and results as the buffers hold
@@ -24,6 +38,21 @@ type Tap func(site, op string, results []any)
 type Batch struct {
 	Tokens, Positions, Sequences []int32 // [T]
 	Rows                         []int32 // [L], indices of tokens whose logits are wanted, ascending
+
+	// Pad is the step's T where a rank has not as many tokens, maybe none: rows beyond are padding. 0 is
+	// the number of tokens.
+	Pad int
+	// World is the rows of all ranks' groups, padding included, which Rows then count; 0 is the number
+	// of tokens.
+	World int
+}
+
+// T is the step's scalar T.
+func (b Batch) T() int {
+	if b.Pad > 0 {
+		return b.Pad
+	}
+	return len(b.Tokens)
 }
 
 // Runner runs the steps of one loaded program. It is not safe for concurrent use.

@@ -1,20 +1,19 @@
-package card
+package device
 
-import "moge/runtime/device"
-
-// order is a batch as the kernels take it: first the sequences with one token, then each other
-// sequence with its tokens one after another, both in order of their first tokens.
-type order struct {
-	tokens    []int  // of the caller's batch, in the card's order
-	at        []int  // by the caller's token: its row on the card
-	sequences []span // of the step, in the card's order
-	decode    int    // of these, how many have one token
+// Order is a batch as cards take it: first the sequences with one token, then each other sequence with
+// its tokens one after another, both in order of their first tokens.
+type Order struct {
+	Tokens    []int  // of the caller's batch, in the card's order
+	At        []int  // by the caller's token: its row on the card
+	Sequences []Span // of the step, in the card's order
+	Decode    int    // of these, how many have one token
 }
 
-// span is the rows of one sequence.
-type span struct{ sequence, first, count int }
+// Span is the rows of one sequence.
+type Span struct{ Sequence, First, Count int }
 
-func orderOf(b device.Batch) *order {
+// OrderOf orders a batch.
+func OrderOf(b Batch) *Order {
 	var seen []int32
 	of := map[int32][]int{}
 	for t, s := range b.Sequences {
@@ -23,21 +22,21 @@ func orderOf(b device.Batch) *order {
 		}
 		of[s] = append(of[s], t)
 	}
-	o := &order{at: make([]int, len(b.Tokens))}
+	o := &Order{At: make([]int, len(b.Tokens))}
 	for _, single := range []bool{true, false} {
 		for _, s := range seen {
 			if (len(of[s]) == 1) != single {
 				continue
 			}
-			o.sequences = append(o.sequences, span{int(s), len(o.tokens), len(of[s])})
-			o.tokens = append(o.tokens, of[s]...)
+			o.Sequences = append(o.Sequences, Span{int(s), len(o.Tokens), len(of[s])})
+			o.Tokens = append(o.Tokens, of[s]...)
 		}
 		if single {
-			o.decode = len(o.sequences)
+			o.Decode = len(o.Sequences)
 		}
 	}
-	for row, t := range o.tokens {
-		o.at[t] = row
+	for row, t := range o.Tokens {
+		o.At[t] = row
 	}
 	return o
 }

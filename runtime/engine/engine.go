@@ -14,6 +14,7 @@ import (
 	"moge/formats/tokenizer"
 	"moge/runtime/cpudevice"
 	"moge/runtime/device"
+	"moge/runtime/ranks"
 )
 
 // Options say how a bundle is opened. The zero value runs it on the CPU as it was planned.
@@ -32,7 +33,7 @@ type Engine struct {
 	device       string
 	tokenizer    *tokenizer.Tokenizer
 	tokenizerErr error
-	ranks        bool // the program finds the greatest logits itself
+	ranked       bool // the program finds the greatest logits itself
 
 	mu     sync.Mutex // guards what follows: one step at a time
 	runner device.Runner
@@ -65,10 +66,7 @@ func (e *Engine) open(ctx context.Context, opt Options) error {
 	if err := e.openTokenizer(); err != nil {
 		return err
 	}
-	d := opt.Device
-	if d == nil {
-		d = cpudevice.Device{}
-	}
+	d := deviceFor(opt.Device)
 	program := slices.IndexFunc(e.bundle.Manifest().Programs, func(p *bundlepb.Program) bool {
 		return p.Name == bundle.StepProgram
 	})
@@ -77,10 +75,19 @@ func (e *Engine) open(ctx context.Context, opt Options) error {
 		return err
 	}
 	e.device = d.Name()
-	e.ranks = slices.ContainsFunc(e.bundle.Manifest().Programs[program].Outputs,
+	e.ranked = slices.ContainsFunc(e.bundle.Manifest().Programs[program].Outputs,
 		func(p *bundlepb.Port) bool { return p.Name == "top.values" })
 	e.taken = make([]bool, e.runner.Limits().Seqs)
 	return nil
+}
+
+// deviceFor is the device that was asked for, the CPU if none was; a bundle for several ranks runs on it
+// in one process.
+func deviceFor(d device.Device) device.Device {
+	if d == nil {
+		d = cpudevice.Device{}
+	}
+	return ranks.New(d)
 }
 
 func (e *Engine) openTokenizer() error {

@@ -138,7 +138,7 @@ func (g *generation) next(ctx context.Context, tokens []int32) (id int32, err er
 
 // draw asks a device that ranks logits for the greatest ones, and for all where these do not decide.
 func (g *generation) draw(r device.Runner) (int32, error) {
-	if g.engine.ranks {
+	if g.engine.ranked {
 		top, err := topOf(r)
 		if err != nil {
 			return 0, err

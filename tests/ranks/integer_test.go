@@ -98,7 +98,8 @@ func forced(one *record, p placement.Placement, rank, tokens int) func(*ir.Node,
 		results := make([]*tensor.Tensor, len(from))
 		for i, t := range from {
 			width := t.Last()
-			results[i] = tensor.FromF32(slices.Clone(t.F32[lo*width:(lo+count)*width]), int64(count), int64(width))
+			part := slices.Clone(t.F32[lo*width : (lo+count)*width])
+			results[i] = tensor.FromF32(part, int64(count), int64(width))
 		}
 		return results, true, nil
 	}
@@ -263,7 +264,8 @@ func statistics(t *testing.T) *quant.Stats {
 	for i := range window {
 		window[i] = int32(i * 61 % 4096)
 	}
-	sites, err := calibrate.Run(t.Context(), observed, checkpoint(t), [][]int32{window}, calibrate.Options{Workers: 1})
+	sites, err := calibrate.Run(t.Context(), observed, checkpoint(t), [][]int32{window},
+		calibrate.Options{Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

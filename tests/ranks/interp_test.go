@@ -15,13 +15,13 @@ const oneLayer = `"num_hidden_layers": 4`
 func TestFloatOnRanks(t *testing.T) {
 	w := checkpoint(t)
 	whole, _ := graphs(t, passes.Options{}, placement.Single(), oneLayer, `"num_hidden_layers": 2`)
-	want := alone(t, whole, w, nil)
+	want := alone(t, whole, w)
 	for i, p := range legal(t, whole) {
 		if p.Devices == 8 && i%6 != 0 && p != placement.H2P(8) {
 			continue // the engine runs all of them
 		}
 		_, cut := graphs(t, passes.Options{}, p, oneLayer, `"num_hidden_layers": 2`)
-		for i, got := range together(t, cut, p, w, nil) {
+		for i, got := range together(t, cut, p, w) {
 			d, err := difference(got["logits"], want[i]["logits"])
 			if err != nil || d > 1e-4 {
 				t.Errorf("%v: step %d: logits differ by %g, %v", p, i, d, err)
@@ -46,7 +46,7 @@ func TestFamiliesOnRanks(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := passes.PlacementModel(whole)
-		want := alone(t, whole, w, nil)
+		want := alone(t, whole, w)
 		count := 0
 		for _, devices := range []int{2, 4} {
 			for _, p := range placement.List(m, rules, devices) {
@@ -55,7 +55,7 @@ func TestFamiliesOnRanks(t *testing.T) {
 					t.Fatal(family, p, err)
 				}
 				count++
-				for i, got := range together(t, cut, p, w, nil) {
+				for i, got := range together(t, cut, p, w) {
 					if d, err := difference(got["logits"], want[i]["logits"]); err != nil || d > 1e-4 {
 						t.Errorf("%s: %v: step %d: logits differ by %g, %v", family, p, i, d, err)
 					}

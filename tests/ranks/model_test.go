@@ -47,6 +47,9 @@ func tensorsOf(t *testing.T, dir string) fixture.Memory {
 	return m
 }
 
+// outputs are those of a step, by name.
+type outputs = map[string]*tensor.Tensor
+
 // step is tokens of several sequences, and the rows whose logits are wanted.
 type step struct{ tokens, positions, sequences, rows []int32 }
 
@@ -59,13 +62,13 @@ var steps = []step{
 }
 
 // alone runs the steps on one rank and returns the outputs of each.
-func alone(t *testing.T, g *ir.Graph, w interp.Weights, tap func(*ir.Node, []*tensor.Tensor)) []map[string]*tensor.Tensor {
+func alone(t *testing.T, g *ir.Graph, w interp.Weights) []outputs {
 	t.Helper()
 	st := interp.NewState()
-	var all []map[string]*tensor.Tensor
+	var all []outputs
 	for _, s := range steps {
-		out, err := interp.Run(g, interp.Inputs{Tokens: s.tokens, Positions: s.positions, Sequences: s.sequences,
-			Rows: s.rows}, st, w, interp.Options{Tap: tap})
+		in := interp.Inputs{Tokens: s.tokens, Positions: s.positions, Sequences: s.sequences, Rows: s.rows}
+		out, err := interp.Run(g, in, st, w, interp.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,21 +102,21 @@ func (s step) split(p placement.Placement) (groups []group, world []int32) {
 			world[i] = int32(d*rows + at)
 		}
 		for len(g.tokens) < rows {
-			g.tokens, g.positions, g.sequences = append(g.tokens, 0), append(g.positions, 0), append(g.sequences, -1)
+			g.tokens, g.positions = append(g.tokens, 0), append(g.positions, 0)
+			g.sequences = append(g.sequences, -1)
 		}
 	}
 	return groups, world
 }
 
 // together runs the steps on all ranks and returns the outputs of each step in the form of one rank.
-func together(t *testing.T, g *ir.Graph, p placement.Placement, w interp.Weights,
-	tap func(rank int) func(*ir.Node, []*tensor.Tensor)) []map[string]*tensor.Tensor {
+func together(t *testing.T, g *ir.Graph, p placement.Placement, w interp.Weights) []outputs {
 	t.Helper()
 	states := make([]*interp.State, p.Devices)
 	for r := range states {
 		states[r] = interp.NewState()
 	}
-	var all []map[string]*tensor.Tensor
+	var all []outputs
 	for _, s := range steps {
 		groups, world := s.split(p)
 		rows := make([]int32, len(s.rows))
@@ -126,12 +129,7 @@ func together(t *testing.T, g *ir.Graph, p placement.Placement, w interp.Weights
 			in[r] = interp.RankInputs{State: states[r], Inputs: interp.Inputs{Tokens: d.tokens,
 				Positions: d.positions, Sequences: d.sequences, Rows: rows}}
 		}
-		out, err := interp.RunRanks(g, in, w, func(rank int) interp.Options {
-			if tap == nil {
-				return interp.Options{}
-			}
-			return interp.Options{Tap: tap(rank)}
-		})
+		out, err := interp.RunRanks(g, in, w, nil)
 		if err != nil {
 			t.Fatal(p, err)
 		}
@@ -141,8 +139,8 @@ func together(t *testing.T, g *ir.Graph, p placement.Placement, w interp.Weights
 }
 
 // merge is the outputs of ranks as one rank has them.
-func merge(out []map[string]*tensor.Tensor, p placement.Placement, world []int32, vocabulary int64) map[string]*tensor.Tensor {
-	merged := map[string]*tensor.Tensor{}
+func merge(out []outputs, p placement.Placement, world []int32, vocabulary int64) outputs {
+	merged := outputs{}
 	for name, first := range out[0] {
 		if name == "logits" {
 			merged[name] = mergeLogits(out, p, vocabulary)
@@ -160,7 +158,7 @@ func merge(out []map[string]*tensor.Tensor, p placement.Placement, world []int32
 
 // mergeLogits puts the parts of the vocabulary side by side; in these models they divide it, and padding
 // is behind them.
-func mergeLogits(out []map[string]*tensor.Tensor, p placement.Placement, vocabulary int64) *tensor.Tensor {
+func mergeLogits(out []outputs, p placement.Placement, vocabulary int64) *tensor.Tensor {
 	rows := out[0]["logits"].Shape[0]
 	size, _ := placement.Block(int(vocabulary), p.HeadTP, 1)
 	all := tensor.New(out[0]["logits"].DType, rows, vocabulary)
@@ -176,7 +174,8 @@ func mergeLogits(out []map[string]*tensor.Tensor, p placement.Placement, vocabul
 }
 
 // graphs is a model whole and cut.
-func graphs(t *testing.T, o passes.Options, p placement.Placement, replace ...string) (whole, cut *ir.Graph) {
+func graphs(t *testing.T, o passes.Options, p placement.Placement, replace ...string) (
+	whole, cut *ir.Graph) {
 	t.Helper()
 	primitive := fixture.Graph(t, tinyDir+"/config.json", replace...)
 	whole, _, err := passes.Compile(primitive, o)

@@ -62,8 +62,8 @@ func TestScheduleOfThePaper(t *testing.T) {
 	} {
 		count, elements := perLayer(t, c.off...)
 		if count != c.count || elements != c.elements {
-			t.Errorf("without %v: %d collectives and %v B·H elements a layer, want %d and %v", c.off, count, elements,
-				c.count, c.elements)
+			t.Errorf("without %v: %d collectives and %v B·H elements a layer, want %d and %v", c.off,
+				count, elements, c.count, c.elements)
 		}
 	}
 }
@@ -75,7 +75,8 @@ func TestBytesOfThePaper(t *testing.T) {
 	env := &shape.Env{shape.T: 40, shape.L: 1}
 	got := passes.MeasureTraffic(g, env)
 	final := int64(7 * 10 * hidden) // seven times a rank's ten rows
-	if want := int64(48*20*10*hidden) + final; got.Elements != want || got.Bytes != 2*want || got.Count != 4*48+1 {
+	if want := int64(48*20*10*hidden) + final; got.Elements != want || got.Bytes != 2*want ||
+		got.Count != 4*48+1 {
 		t.Errorf("%d elements, %d bytes in %d collectives, want %d, %d, %d", got.Elements, got.Bytes, got.Count,
 			want, 2*want, 4*48+1)
 	}

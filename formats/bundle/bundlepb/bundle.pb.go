@@ -175,7 +175,7 @@ type Scalar int32
 const (
 	// No scalar: the dimension is constant.
 	Scalar_FIXED Scalar = 0
-	// Tokens of the step.
+	// Tokens of the step; with several ranks the most tokens of any data-parallel group of attention.
 	Scalar_T Scalar = 1
 	// Rows whose logits are wanted.
 	Scalar_L Scalar = 2
@@ -241,7 +241,8 @@ type OpCode int32
 const (
 	// Not an operation.
 	OpCode_OP_UNSPECIFIED OpCode = 0
-	// Rows of a table by token.
+	// Rows of a table by token. With the attribute outside = 1 a token that the table does not have gives
+	// zeros.
 	OpCode_EMBED OpCode = 1
 	// Root-mean-square norm of each row, times a weight.
 	OpCode_RMS_NORM OpCode = 2
@@ -261,9 +262,9 @@ const (
 	OpCode_ROPE_TABLE OpCode = 20
 	// Rotary embedding of heads by such a table.
 	OpCode_ROTARY OpCode = 21
-	// Append rows to a state at their sequences' positions.
+	// Append rows to a state at their sequences' positions; a row of sequence -1 is written nowhere.
 	OpCode_KV_WRITE OpCode = 22
-	// Causal attention of each token over its sequence's states.
+	// Causal attention of each token over its sequence's states; a row of sequence -1 gives zeros.
 	OpCode_ATTEND OpCode = 23
 	// Softmax over the last dimension.
 	OpCode_SOFTMAX OpCode = 30
@@ -317,6 +318,17 @@ const (
 	OpCode_CAST OpCode = 82
 	// Bytes, unchanged.
 	OpCode_COPY OpCode = 83
+	// The first dimension of all members one after the other. Elements of any type.
+	OpCode_ALL_GATHER OpCode = 90
+	// Block i of the sum over the members, of size blocks of the first dimension: each input rounded to the
+	// wire's type, summed in f32 from member 0 on, the sum rounded to the wire's type.
+	OpCode_REDUCE_SCATTER OpCode = 91
+	// The whole of that sum.
+	OpCode_ALL_REDUCE OpCode = 92
+	// Block i of size blocks along the attribute axis, of the rank's own tensor.
+	OpCode_SHARD OpCode = 93
+	// Integers minus i times the attribute step.
+	OpCode_REBASE OpCode = 94
 	// A kernel of the bundle, named by the variant. The args are its tensors in the kernel's order,
 	// the results those of them that are written. For each scalar of the kernel an attribute of its
 	// name tells the value: an integer; integers c, s for c times Scalar s; the word "pages" for the
@@ -368,6 +380,11 @@ var (
 		81:  "CONCAT",
 		82:  "CAST",
 		83:  "COPY",
+		90:  "ALL_GATHER",
+		91:  "REDUCE_SCATTER",
+		92:  "ALL_REDUCE",
+		93:  "SHARD",
+		94:  "REBASE",
 		100: "LAUNCH",
 	}
 	OpCode_value = map[string]int32{
@@ -410,6 +427,11 @@ var (
 		"CONCAT":           81,
 		"CAST":             82,
 		"COPY":             83,
+		"ALL_GATHER":       90,
+		"REDUCE_SCATTER":   91,
+		"ALL_REDUCE":       92,
+		"SHARD":            93,
+		"REBASE":           94,
 		"LAUNCH":           100,
 	}
 )
@@ -454,7 +476,8 @@ type Manifest struct {
 	Targets []string `protobuf:"bytes,4,rep,name=targets,proto3" json:"targets,omitempty"`
 	// Programs that share the sections; the one named "step" is always present.
 	Programs []*Program `protobuf:"bytes,5,rep,name=programs,proto3" json:"programs,omitempty"`
-	// Weight tables, ranks[i].index == i. All ranks list the same sections in the same order.
+	// Weight tables, ranks[i].index == i. All ranks list the same sections in the same order at the same
+	// offsets; only what is in them differs.
 	Ranks []*Rank `protobuf:"bytes,6,rep,name=ranks,proto3" json:"ranks,omitempty"`
 	// Effective configuration without execution options, sorted by key, keys unique.
 	Config []*KeyValue `protobuf:"bytes,7,rep,name=config,proto3" json:"config,omitempty"`
@@ -465,7 +488,11 @@ type Manifest struct {
 	// Kernels that LAUNCH steps name, sorted by name; empty for a bundle of the CPU.
 	Kernels []*Kernel `protobuf:"bytes,10,rep,name=kernels,proto3" json:"kernels,omitempty"`
 	// What came of executing the kernels; absent for a bundle of the CPU.
-	Gate          *Gate `protobuf:"bytes,11,opt,name=gate,proto3" json:"gate,omitempty"`
+	Gate *Gate `protobuf:"bytes,11,opt,name=gate,proto3" json:"gate,omitempty"`
+	// How the model lies over the ranks; absent if there is one.
+	Placement *Placement `protobuf:"bytes,12,opt,name=placement,proto3" json:"placement,omitempty"`
+	// How many rows the experts of a rank get; absent for one rank or a model without experts.
+	Certificate   *Balance `protobuf:"bytes,13,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -577,6 +604,281 @@ func (x *Manifest) GetGate() *Gate {
 	return nil
 }
 
+func (x *Manifest) GetPlacement() *Placement {
+	if x != nil {
+		return x.Placement
+	}
+	return nil
+}
+
+func (x *Manifest) GetCertificate() *Balance {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+// Placement is how a model lies over ranks: degrees of each part, whose product is the number of
+// ranks. Ranks that split tensors are neighbours, groups of them split experts, and groups of those
+// have different tokens. Router and norms are on every rank.
+type Placement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ranks in all.
+	Devices uint32 `protobuf:"varint,1,opt,name=devices,proto3" json:"devices,omitempty"`
+	// Its data-parallel groups have each their own sequences: sequence q of a caller is sequence q / dp of
+	// group q % dp.
+	Attention *Degrees `protobuf:"bytes,2,opt,name=attention,proto3" json:"attention,omitempty"`
+	// Routed experts; absent for a model without.
+	Experts *Degrees `protobuf:"bytes,3,opt,name=experts,proto3" json:"experts,omitempty"`
+	// Shared expert, or the MLP of a layer without experts; absent for a model without either.
+	Shared *Degrees `protobuf:"bytes,4,opt,name=shared,proto3" json:"shared,omitempty"`
+	// Parts of the embedding by vocabulary; 0 reads as 1.
+	EmbedTp uint32 `protobuf:"varint,5,opt,name=embed_tp,json=embedTp,proto3" json:"embed_tp,omitempty"`
+	// Parts of the head by vocabulary; 0 reads as 1. Rank r has tokens i * ceil(V / head_tp) and those that
+	// follow, ceil(V / head_tp) of them at most, where i is r % head_tp and V Model.vocab_size.
+	HeadTp        uint32 `protobuf:"varint,6,opt,name=head_tp,json=headTp,proto3" json:"head_tp,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Placement) Reset() {
+	*x = Placement{}
+	mi := &file_bundle_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Placement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Placement) ProtoMessage() {}
+
+func (x *Placement) ProtoReflect() protoreflect.Message {
+	mi := &file_bundle_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Placement.ProtoReflect.Descriptor instead.
+func (*Placement) Descriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Placement) GetDevices() uint32 {
+	if x != nil {
+		return x.Devices
+	}
+	return 0
+}
+
+func (x *Placement) GetAttention() *Degrees {
+	if x != nil {
+		return x.Attention
+	}
+	return nil
+}
+
+func (x *Placement) GetExperts() *Degrees {
+	if x != nil {
+		return x.Experts
+	}
+	return nil
+}
+
+func (x *Placement) GetShared() *Degrees {
+	if x != nil {
+		return x.Shared
+	}
+	return nil
+}
+
+func (x *Placement) GetEmbedTp() uint32 {
+	if x != nil {
+		return x.EmbedTp
+	}
+	return 0
+}
+
+func (x *Placement) GetHeadTp() uint32 {
+	if x != nil {
+		return x.HeadTp
+	}
+	return 0
+}
+
+// Degrees are the degrees of one part of a model; 0 reads as 1.
+type Degrees struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Data parallel: groups that have different tokens.
+	Dp uint32 `protobuf:"varint,1,opt,name=dp,proto3" json:"dp,omitempty"`
+	// Expert parallel: groups that have different experts; 1 but for routed experts.
+	Ep uint32 `protobuf:"varint,2,opt,name=ep,proto3" json:"ep,omitempty"`
+	// Tensor parallel: ranks that split each tensor.
+	Tp            uint32 `protobuf:"varint,3,opt,name=tp,proto3" json:"tp,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Degrees) Reset() {
+	*x = Degrees{}
+	mi := &file_bundle_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Degrees) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Degrees) ProtoMessage() {}
+
+func (x *Degrees) ProtoReflect() protoreflect.Message {
+	mi := &file_bundle_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Degrees.ProtoReflect.Descriptor instead.
+func (*Degrees) Descriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Degrees) GetDp() uint32 {
+	if x != nil {
+		return x.Dp
+	}
+	return 0
+}
+
+func (x *Degrees) GetEp() uint32 {
+	if x != nil {
+		return x.Ep
+	}
+	return 0
+}
+
+func (x *Degrees) GetTp() uint32 {
+	if x != nil {
+		return x.Tp
+	}
+	return 0
+}
+
+// Balance is how many rows the experts of one rank get in a layer.
+type Balance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True if it is the same for every rank, layer and input, as follows from the placement; false if
+	// the rows below are only what a rank gets at most.
+	Exact bool `protobuf:"varint,1,opt,name=exact,proto3" json:"exact,omitempty"`
+	// Experts that one token uses.
+	K int64 `protobuf:"varint,2,opt,name=k,proto3" json:"k,omitempty"`
+	// Groups of ranks that have different experts.
+	Ep int64 `protobuf:"varint,3,opt,name=ep,proto3" json:"ep,omitempty"`
+	// Rows of a rank's experts for each row of tokens that they see, padding counted: a fraction, k / ep if
+	// it is exact.
+	RowsNumerator   int64 `protobuf:"varint,4,opt,name=rows_numerator,json=rowsNumerator,proto3" json:"rows_numerator,omitempty"`
+	RowsDenominator int64 `protobuf:"varint,5,opt,name=rows_denominator,json=rowsDenominator,proto3" json:"rows_denominator,omitempty"`
+	// Groups of the router whose experts a rank has whole; 0 if the router is not grouped or its groups
+	// are cut.
+	GroupsPerRank int64 `protobuf:"varint,6,opt,name=groups_per_rank,json=groupsPerRank,proto3" json:"groups_per_rank,omitempty"`
+	// Why it is so, or why it cannot be known: one line.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Balance) Reset() {
+	*x = Balance{}
+	mi := &file_bundle_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Balance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Balance) ProtoMessage() {}
+
+func (x *Balance) ProtoReflect() protoreflect.Message {
+	mi := &file_bundle_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Balance.ProtoReflect.Descriptor instead.
+func (*Balance) Descriptor() ([]byte, []int) {
+	return file_bundle_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Balance) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+func (x *Balance) GetK() int64 {
+	if x != nil {
+		return x.K
+	}
+	return 0
+}
+
+func (x *Balance) GetEp() int64 {
+	if x != nil {
+		return x.Ep
+	}
+	return 0
+}
+
+func (x *Balance) GetRowsNumerator() int64 {
+	if x != nil {
+		return x.RowsNumerator
+	}
+	return 0
+}
+
+func (x *Balance) GetRowsDenominator() int64 {
+	if x != nil {
+		return x.RowsDenominator
+	}
+	return 0
+}
+
+func (x *Balance) GetGroupsPerRank() int64 {
+	if x != nil {
+		return x.GroupsPerRank
+	}
+	return 0
+}
+
+func (x *Balance) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // Kernel is device code of a bundle and how it is called: first the addresses of its tensors, then
 // its scalars, 32 bits each.
 type Kernel struct {
@@ -598,7 +900,7 @@ type Kernel struct {
 
 func (x *Kernel) Reset() {
 	*x = Kernel{}
-	mi := &file_bundle_proto_msgTypes[1]
+	mi := &file_bundle_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +912,7 @@ func (x *Kernel) String() string {
 func (*Kernel) ProtoMessage() {}
 
 func (x *Kernel) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[1]
+	mi := &file_bundle_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +925,7 @@ func (x *Kernel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kernel.ProtoReflect.Descriptor instead.
 func (*Kernel) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{1}
+	return file_bundle_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Kernel) GetName() string {
@@ -679,7 +981,7 @@ type KernelTensor struct {
 
 func (x *KernelTensor) Reset() {
 	*x = KernelTensor{}
-	mi := &file_bundle_proto_msgTypes[2]
+	mi := &file_bundle_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +993,7 @@ func (x *KernelTensor) String() string {
 func (*KernelTensor) ProtoMessage() {}
 
 func (x *KernelTensor) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[2]
+	mi := &file_bundle_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +1006,7 @@ func (x *KernelTensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KernelTensor.ProtoReflect.Descriptor instead.
 func (*KernelTensor) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{2}
+	return file_bundle_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *KernelTensor) GetName() string {
@@ -736,7 +1038,7 @@ type Gate struct {
 
 func (x *Gate) Reset() {
 	*x = Gate{}
-	mi := &file_bundle_proto_msgTypes[3]
+	mi := &file_bundle_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +1050,7 @@ func (x *Gate) String() string {
 func (*Gate) ProtoMessage() {}
 
 func (x *Gate) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[3]
+	mi := &file_bundle_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +1063,7 @@ func (x *Gate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gate.ProtoReflect.Descriptor instead.
 func (*Gate) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{3}
+	return file_bundle_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Gate) GetPassed() bool {
@@ -801,7 +1103,7 @@ type GateRow struct {
 
 func (x *GateRow) Reset() {
 	*x = GateRow{}
-	mi := &file_bundle_proto_msgTypes[4]
+	mi := &file_bundle_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -813,7 +1115,7 @@ func (x *GateRow) String() string {
 func (*GateRow) ProtoMessage() {}
 
 func (x *GateRow) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[4]
+	mi := &file_bundle_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -826,7 +1128,7 @@ func (x *GateRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GateRow.ProtoReflect.Descriptor instead.
 func (*GateRow) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{4}
+	return file_bundle_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GateRow) GetKernel() string {
@@ -868,7 +1170,7 @@ type KeyValue struct {
 
 func (x *KeyValue) Reset() {
 	*x = KeyValue{}
-	mi := &file_bundle_proto_msgTypes[5]
+	mi := &file_bundle_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +1182,7 @@ func (x *KeyValue) String() string {
 func (*KeyValue) ProtoMessage() {}
 
 func (x *KeyValue) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[5]
+	mi := &file_bundle_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +1195,7 @@ func (x *KeyValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyValue.ProtoReflect.Descriptor instead.
 func (*KeyValue) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{5}
+	return file_bundle_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *KeyValue) GetKey() string {
@@ -925,7 +1227,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_bundle_proto_msgTypes[6]
+	mi := &file_bundle_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1239,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[6]
+	mi := &file_bundle_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1252,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{6}
+	return file_bundle_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *File) GetPath() string {
@@ -991,7 +1293,7 @@ type Provenance struct {
 
 func (x *Provenance) Reset() {
 	*x = Provenance{}
-	mi := &file_bundle_proto_msgTypes[7]
+	mi := &file_bundle_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1305,7 @@ func (x *Provenance) String() string {
 func (*Provenance) ProtoMessage() {}
 
 func (x *Provenance) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[7]
+	mi := &file_bundle_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1318,7 @@ func (x *Provenance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Provenance.ProtoReflect.Descriptor instead.
 func (*Provenance) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{7}
+	return file_bundle_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Provenance) GetSources() []*File {
@@ -1090,7 +1392,7 @@ type Model struct {
 
 func (x *Model) Reset() {
 	*x = Model{}
-	mi := &file_bundle_proto_msgTypes[8]
+	mi := &file_bundle_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1102,7 +1404,7 @@ func (x *Model) String() string {
 func (*Model) ProtoMessage() {}
 
 func (x *Model) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[8]
+	mi := &file_bundle_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1115,7 +1417,7 @@ func (x *Model) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Model.ProtoReflect.Descriptor instead.
 func (*Model) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{8}
+	return file_bundle_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Model) GetName() string {
@@ -1250,7 +1552,7 @@ type Generation struct {
 
 func (x *Generation) Reset() {
 	*x = Generation{}
-	mi := &file_bundle_proto_msgTypes[9]
+	mi := &file_bundle_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +1564,7 @@ func (x *Generation) String() string {
 func (*Generation) ProtoMessage() {}
 
 func (x *Generation) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[9]
+	mi := &file_bundle_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +1577,7 @@ func (x *Generation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Generation.ProtoReflect.Descriptor instead.
 func (*Generation) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{9}
+	return file_bundle_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Generation) GetDoSample() bool {
@@ -1320,7 +1622,7 @@ type Dim struct {
 
 func (x *Dim) Reset() {
 	*x = Dim{}
-	mi := &file_bundle_proto_msgTypes[10]
+	mi := &file_bundle_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1634,7 @@ func (x *Dim) String() string {
 func (*Dim) ProtoMessage() {}
 
 func (x *Dim) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[10]
+	mi := &file_bundle_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1647,7 @@ func (x *Dim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dim.ProtoReflect.Descriptor instead.
 func (*Dim) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{10}
+	return file_bundle_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Dim) GetCoef() int64 {
@@ -1381,7 +1683,9 @@ type Program struct {
 	Buffers []*Buffer `protobuf:"bytes,4,rep,name=buffers,proto3" json:"buffers,omitempty"`
 	// Per-sequence memory that lives across steps (key/value slots), by index.
 	States []*State `protobuf:"bytes,5,rep,name=states,proto3" json:"states,omitempty"`
-	// Buffers that the caller fills before a step, by unique name.
+	// Buffers that the caller fills before a step, by unique name. With several ranks tokens, positions and
+	// sequences have tp * ceil(T / tp) rows for attention's degree tp; those beyond the tokens of the rank's
+	// group are padding: token 0 at position 0 of sequence -1. rows count over the groups, each padded so.
 	Inputs []*Port `protobuf:"bytes,6,rep,name=inputs,proto3" json:"inputs,omitempty"`
 	// Buffers that the caller reads after a step, by unique name.
 	Outputs []*Port `protobuf:"bytes,7,rep,name=outputs,proto3" json:"outputs,omitempty"`
@@ -1393,7 +1697,7 @@ type Program struct {
 
 func (x *Program) Reset() {
 	*x = Program{}
-	mi := &file_bundle_proto_msgTypes[11]
+	mi := &file_bundle_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1405,7 +1709,7 @@ func (x *Program) String() string {
 func (*Program) ProtoMessage() {}
 
 func (x *Program) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[11]
+	mi := &file_bundle_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1418,7 +1722,7 @@ func (x *Program) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Program.ProtoReflect.Descriptor instead.
 func (*Program) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{11}
+	return file_bundle_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Program) GetName() string {
@@ -1480,9 +1784,9 @@ func (x *Program) GetSteps() []*Step {
 // Limits bound the scalars of a step; the memory plan is made for them.
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Maximum of T and of T_DP, tokens.
+	// Maximum of T and of T_DP, tokens: of a step, all of which may be of one data-parallel group.
 	MaxBatchTokens int64 `protobuf:"varint,1,opt,name=max_batch_tokens,json=maxBatchTokens,proto3" json:"max_batch_tokens,omitempty"`
-	// Sequences in one step.
+	// Sequences in one step, of all data-parallel groups.
 	MaxSeqs int64 `protobuf:"varint,2,opt,name=max_seqs,json=maxSeqs,proto3" json:"max_seqs,omitempty"`
 	// Positions of one sequence.
 	Context int64 `protobuf:"varint,3,opt,name=context,proto3" json:"context,omitempty"`
@@ -1498,7 +1802,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_bundle_proto_msgTypes[12]
+	mi := &file_bundle_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1814,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[12]
+	mi := &file_bundle_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1827,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{12}
+	return file_bundle_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Limits) GetMaxBatchTokens() int64 {
@@ -1583,7 +1887,7 @@ type Buffer struct {
 
 func (x *Buffer) Reset() {
 	*x = Buffer{}
-	mi := &file_bundle_proto_msgTypes[13]
+	mi := &file_bundle_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1595,7 +1899,7 @@ func (x *Buffer) String() string {
 func (*Buffer) ProtoMessage() {}
 
 func (x *Buffer) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[13]
+	mi := &file_bundle_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1608,7 +1912,7 @@ func (x *Buffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Buffer.ProtoReflect.Descriptor instead.
 func (*Buffer) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{13}
+	return file_bundle_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Buffer) GetDtype() DType {
@@ -1648,7 +1952,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_bundle_proto_msgTypes[14]
+	mi := &file_bundle_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1964,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[14]
+	mi := &file_bundle_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +1977,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{14}
+	return file_bundle_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *State) GetName() string {
@@ -1716,7 +2020,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_bundle_proto_msgTypes[15]
+	mi := &file_bundle_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +2032,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[15]
+	mi := &file_bundle_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1741,7 +2045,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{15}
+	return file_bundle_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Port) GetName() string {
@@ -1773,7 +2077,7 @@ type Operand struct {
 
 func (x *Operand) Reset() {
 	*x = Operand{}
-	mi := &file_bundle_proto_msgTypes[16]
+	mi := &file_bundle_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +2089,7 @@ func (x *Operand) String() string {
 func (*Operand) ProtoMessage() {}
 
 func (x *Operand) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[16]
+	mi := &file_bundle_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +2102,7 @@ func (x *Operand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operand.ProtoReflect.Descriptor instead.
 func (*Operand) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{16}
+	return file_bundle_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Operand) GetKind() isOperand_Kind {
@@ -1870,7 +2174,7 @@ type Ints struct {
 
 func (x *Ints) Reset() {
 	*x = Ints{}
-	mi := &file_bundle_proto_msgTypes[17]
+	mi := &file_bundle_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +2186,7 @@ func (x *Ints) String() string {
 func (*Ints) ProtoMessage() {}
 
 func (x *Ints) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[17]
+	mi := &file_bundle_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +2199,7 @@ func (x *Ints) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ints.ProtoReflect.Descriptor instead.
 func (*Ints) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{17}
+	return file_bundle_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Ints) GetValues() []int64 {
@@ -1923,7 +2227,7 @@ type Attr struct {
 
 func (x *Attr) Reset() {
 	*x = Attr{}
-	mi := &file_bundle_proto_msgTypes[18]
+	mi := &file_bundle_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2239,7 @@ func (x *Attr) String() string {
 func (*Attr) ProtoMessage() {}
 
 func (x *Attr) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[18]
+	mi := &file_bundle_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2252,7 @@ func (x *Attr) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attr.ProtoReflect.Descriptor instead.
 func (*Attr) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{18}
+	return file_bundle_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Attr) GetName() string {
@@ -2041,7 +2345,7 @@ type Guard struct {
 
 func (x *Guard) Reset() {
 	*x = Guard{}
-	mi := &file_bundle_proto_msgTypes[19]
+	mi := &file_bundle_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2053,7 +2357,7 @@ func (x *Guard) String() string {
 func (*Guard) ProtoMessage() {}
 
 func (x *Guard) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[19]
+	mi := &file_bundle_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2066,7 +2370,7 @@ func (x *Guard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Guard.ProtoReflect.Descriptor instead.
 func (*Guard) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{19}
+	return file_bundle_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Guard) GetScalar() Scalar {
@@ -2110,7 +2414,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_bundle_proto_msgTypes[20]
+	mi := &file_bundle_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2426,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[20]
+	mi := &file_bundle_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2439,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{20}
+	return file_bundle_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Step) GetOp() OpCode {
@@ -2202,7 +2506,7 @@ type Rank struct {
 
 func (x *Rank) Reset() {
 	*x = Rank{}
-	mi := &file_bundle_proto_msgTypes[21]
+	mi := &file_bundle_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2214,7 +2518,7 @@ func (x *Rank) String() string {
 func (*Rank) ProtoMessage() {}
 
 func (x *Rank) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[21]
+	mi := &file_bundle_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2227,7 +2531,7 @@ func (x *Rank) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rank.ProtoReflect.Descriptor instead.
 func (*Rank) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{21}
+	return file_bundle_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Rank) GetIndex() uint32 {
@@ -2287,7 +2591,7 @@ type Section struct {
 
 func (x *Section) Reset() {
 	*x = Section{}
-	mi := &file_bundle_proto_msgTypes[22]
+	mi := &file_bundle_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2603,7 @@ func (x *Section) String() string {
 func (*Section) ProtoMessage() {}
 
 func (x *Section) ProtoReflect() protoreflect.Message {
-	mi := &file_bundle_proto_msgTypes[22]
+	mi := &file_bundle_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +2616,7 @@ func (x *Section) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Section.ProtoReflect.Descriptor instead.
 func (*Section) Descriptor() ([]byte, []int) {
-	return file_bundle_proto_rawDescGZIP(), []int{22}
+	return file_bundle_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Section) GetName() string {
@@ -2368,7 +2672,7 @@ var File_bundle_proto protoreflect.FileDescriptor
 
 const file_bundle_proto_rawDesc = "" +
 	"\n" +
-	"\fbundle.proto\x12\x0emoge.bundle.v1\"\xf6\x03\n" +
+	"\fbundle.proto\x12\x0emoge.bundle.v1\"\xea\x04\n" +
 	"\bManifest\x12%\n" +
 	"\x0eformat_version\x18\x01 \x01(\rR\rformatVersion\x12%\n" +
 	"\x0ewriter_version\x18\x02 \x01(\tR\rwriterVersion\x12+\n" +
@@ -2383,7 +2687,28 @@ const file_bundle_proto_rawDesc = "" +
 	"\x05files\x18\t \x03(\v2\x14.moge.bundle.v1.FileR\x05files\x120\n" +
 	"\akernels\x18\n" +
 	" \x03(\v2\x16.moge.bundle.v1.KernelR\akernels\x12(\n" +
-	"\x04gate\x18\v \x01(\v2\x14.moge.bundle.v1.GateR\x04gate\"\xb2\x01\n" +
+	"\x04gate\x18\v \x01(\v2\x14.moge.bundle.v1.GateR\x04gate\x127\n" +
+	"\tplacement\x18\f \x01(\v2\x19.moge.bundle.v1.PlacementR\tplacement\x129\n" +
+	"\vcertificate\x18\r \x01(\v2\x17.moge.bundle.v1.BalanceR\vcertificate\"\xf4\x01\n" +
+	"\tPlacement\x12\x18\n" +
+	"\adevices\x18\x01 \x01(\rR\adevices\x125\n" +
+	"\tattention\x18\x02 \x01(\v2\x17.moge.bundle.v1.DegreesR\tattention\x121\n" +
+	"\aexperts\x18\x03 \x01(\v2\x17.moge.bundle.v1.DegreesR\aexperts\x12/\n" +
+	"\x06shared\x18\x04 \x01(\v2\x17.moge.bundle.v1.DegreesR\x06shared\x12\x19\n" +
+	"\bembed_tp\x18\x05 \x01(\rR\aembedTp\x12\x17\n" +
+	"\ahead_tp\x18\x06 \x01(\rR\x06headTp\"9\n" +
+	"\aDegrees\x12\x0e\n" +
+	"\x02dp\x18\x01 \x01(\rR\x02dp\x12\x0e\n" +
+	"\x02ep\x18\x02 \x01(\rR\x02ep\x12\x0e\n" +
+	"\x02tp\x18\x03 \x01(\rR\x02tp\"\xcf\x01\n" +
+	"\aBalance\x12\x14\n" +
+	"\x05exact\x18\x01 \x01(\bR\x05exact\x12\f\n" +
+	"\x01k\x18\x02 \x01(\x03R\x01k\x12\x0e\n" +
+	"\x02ep\x18\x03 \x01(\x03R\x02ep\x12%\n" +
+	"\x0erows_numerator\x18\x04 \x01(\x03R\rrowsNumerator\x12)\n" +
+	"\x10rows_denominator\x18\x05 \x01(\x03R\x0frowsDenominator\x12&\n" +
+	"\x0fgroups_per_rank\x18\x06 \x01(\x03R\rgroupsPerRank\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\xb2\x01\n" +
 	"\x06Kernel\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x16\n" +
@@ -2548,7 +2873,7 @@ const file_bundle_proto_rawDesc = "" +
 	"\x01L\x10\x02\x12\b\n" +
 	"\x04T_DP\x10\x03\x12\t\n" +
 	"\x05T_PAD\x10\x04\x12\v\n" +
-	"\aT_WORLD\x10\x05*\xa9\x04\n" +
+	"\aT_WORLD\x10\x05*\xf4\x04\n" +
 	"\x06OpCode\x12\x12\n" +
 	"\x0eOP_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05EMBED\x10\x01\x12\f\n" +
@@ -2596,7 +2921,15 @@ const file_bundle_proto_rawDesc = "" +
 	"\n" +
 	"\x06CONCAT\x10Q\x12\b\n" +
 	"\x04CAST\x10R\x12\b\n" +
-	"\x04COPY\x10S\x12\n" +
+	"\x04COPY\x10S\x12\x0e\n" +
+	"\n" +
+	"ALL_GATHER\x10Z\x12\x12\n" +
+	"\x0eREDUCE_SCATTER\x10[\x12\x0e\n" +
+	"\n" +
+	"ALL_REDUCE\x10\\\x12\t\n" +
+	"\x05SHARD\x10]\x12\n" +
+	"\n" +
+	"\x06REBASE\x10^\x12\n" +
 	"\n" +
 	"\x06LAUNCH\x10dB\x1eZ\x1cmoge/formats/bundle/bundlepbb\x06proto3"
 
@@ -2613,75 +2946,83 @@ func file_bundle_proto_rawDescGZIP() []byte {
 }
 
 var file_bundle_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_bundle_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_bundle_proto_goTypes = []any{
 	(TensorRole)(0),      // 0: moge.bundle.v1.TensorRole
 	(DType)(0),           // 1: moge.bundle.v1.DType
 	(Scalar)(0),          // 2: moge.bundle.v1.Scalar
 	(OpCode)(0),          // 3: moge.bundle.v1.OpCode
 	(*Manifest)(nil),     // 4: moge.bundle.v1.Manifest
-	(*Kernel)(nil),       // 5: moge.bundle.v1.Kernel
-	(*KernelTensor)(nil), // 6: moge.bundle.v1.KernelTensor
-	(*Gate)(nil),         // 7: moge.bundle.v1.Gate
-	(*GateRow)(nil),      // 8: moge.bundle.v1.GateRow
-	(*KeyValue)(nil),     // 9: moge.bundle.v1.KeyValue
-	(*File)(nil),         // 10: moge.bundle.v1.File
-	(*Provenance)(nil),   // 11: moge.bundle.v1.Provenance
-	(*Model)(nil),        // 12: moge.bundle.v1.Model
-	(*Generation)(nil),   // 13: moge.bundle.v1.Generation
-	(*Dim)(nil),          // 14: moge.bundle.v1.Dim
-	(*Program)(nil),      // 15: moge.bundle.v1.Program
-	(*Limits)(nil),       // 16: moge.bundle.v1.Limits
-	(*Buffer)(nil),       // 17: moge.bundle.v1.Buffer
-	(*State)(nil),        // 18: moge.bundle.v1.State
-	(*Port)(nil),         // 19: moge.bundle.v1.Port
-	(*Operand)(nil),      // 20: moge.bundle.v1.Operand
-	(*Ints)(nil),         // 21: moge.bundle.v1.Ints
-	(*Attr)(nil),         // 22: moge.bundle.v1.Attr
-	(*Guard)(nil),        // 23: moge.bundle.v1.Guard
-	(*Step)(nil),         // 24: moge.bundle.v1.Step
-	(*Rank)(nil),         // 25: moge.bundle.v1.Rank
-	(*Section)(nil),      // 26: moge.bundle.v1.Section
+	(*Placement)(nil),    // 5: moge.bundle.v1.Placement
+	(*Degrees)(nil),      // 6: moge.bundle.v1.Degrees
+	(*Balance)(nil),      // 7: moge.bundle.v1.Balance
+	(*Kernel)(nil),       // 8: moge.bundle.v1.Kernel
+	(*KernelTensor)(nil), // 9: moge.bundle.v1.KernelTensor
+	(*Gate)(nil),         // 10: moge.bundle.v1.Gate
+	(*GateRow)(nil),      // 11: moge.bundle.v1.GateRow
+	(*KeyValue)(nil),     // 12: moge.bundle.v1.KeyValue
+	(*File)(nil),         // 13: moge.bundle.v1.File
+	(*Provenance)(nil),   // 14: moge.bundle.v1.Provenance
+	(*Model)(nil),        // 15: moge.bundle.v1.Model
+	(*Generation)(nil),   // 16: moge.bundle.v1.Generation
+	(*Dim)(nil),          // 17: moge.bundle.v1.Dim
+	(*Program)(nil),      // 18: moge.bundle.v1.Program
+	(*Limits)(nil),       // 19: moge.bundle.v1.Limits
+	(*Buffer)(nil),       // 20: moge.bundle.v1.Buffer
+	(*State)(nil),        // 21: moge.bundle.v1.State
+	(*Port)(nil),         // 22: moge.bundle.v1.Port
+	(*Operand)(nil),      // 23: moge.bundle.v1.Operand
+	(*Ints)(nil),         // 24: moge.bundle.v1.Ints
+	(*Attr)(nil),         // 25: moge.bundle.v1.Attr
+	(*Guard)(nil),        // 26: moge.bundle.v1.Guard
+	(*Step)(nil),         // 27: moge.bundle.v1.Step
+	(*Rank)(nil),         // 28: moge.bundle.v1.Rank
+	(*Section)(nil),      // 29: moge.bundle.v1.Section
 }
 var file_bundle_proto_depIdxs = []int32{
-	12, // 0: moge.bundle.v1.Manifest.model:type_name -> moge.bundle.v1.Model
-	15, // 1: moge.bundle.v1.Manifest.programs:type_name -> moge.bundle.v1.Program
-	25, // 2: moge.bundle.v1.Manifest.ranks:type_name -> moge.bundle.v1.Rank
-	9,  // 3: moge.bundle.v1.Manifest.config:type_name -> moge.bundle.v1.KeyValue
-	11, // 4: moge.bundle.v1.Manifest.provenance:type_name -> moge.bundle.v1.Provenance
-	10, // 5: moge.bundle.v1.Manifest.files:type_name -> moge.bundle.v1.File
-	5,  // 6: moge.bundle.v1.Manifest.kernels:type_name -> moge.bundle.v1.Kernel
-	7,  // 7: moge.bundle.v1.Manifest.gate:type_name -> moge.bundle.v1.Gate
-	6,  // 8: moge.bundle.v1.Kernel.tensors:type_name -> moge.bundle.v1.KernelTensor
-	0,  // 9: moge.bundle.v1.KernelTensor.role:type_name -> moge.bundle.v1.TensorRole
-	8,  // 10: moge.bundle.v1.Gate.rows:type_name -> moge.bundle.v1.GateRow
-	10, // 11: moge.bundle.v1.Provenance.sources:type_name -> moge.bundle.v1.File
-	13, // 12: moge.bundle.v1.Model.generation:type_name -> moge.bundle.v1.Generation
-	1,  // 13: moge.bundle.v1.Model.kv_dtype:type_name -> moge.bundle.v1.DType
-	2,  // 14: moge.bundle.v1.Dim.scalar:type_name -> moge.bundle.v1.Scalar
-	16, // 15: moge.bundle.v1.Program.limits:type_name -> moge.bundle.v1.Limits
-	17, // 16: moge.bundle.v1.Program.buffers:type_name -> moge.bundle.v1.Buffer
-	18, // 17: moge.bundle.v1.Program.states:type_name -> moge.bundle.v1.State
-	19, // 18: moge.bundle.v1.Program.inputs:type_name -> moge.bundle.v1.Port
-	19, // 19: moge.bundle.v1.Program.outputs:type_name -> moge.bundle.v1.Port
-	24, // 20: moge.bundle.v1.Program.steps:type_name -> moge.bundle.v1.Step
-	1,  // 21: moge.bundle.v1.Buffer.dtype:type_name -> moge.bundle.v1.DType
-	14, // 22: moge.bundle.v1.Buffer.shape:type_name -> moge.bundle.v1.Dim
-	1,  // 23: moge.bundle.v1.State.dtype:type_name -> moge.bundle.v1.DType
-	21, // 24: moge.bundle.v1.Attr.ints:type_name -> moge.bundle.v1.Ints
-	2,  // 25: moge.bundle.v1.Guard.scalar:type_name -> moge.bundle.v1.Scalar
-	3,  // 26: moge.bundle.v1.Step.op:type_name -> moge.bundle.v1.OpCode
-	23, // 27: moge.bundle.v1.Step.guard:type_name -> moge.bundle.v1.Guard
-	20, // 28: moge.bundle.v1.Step.args:type_name -> moge.bundle.v1.Operand
-	20, // 29: moge.bundle.v1.Step.results:type_name -> moge.bundle.v1.Operand
-	22, // 30: moge.bundle.v1.Step.attrs:type_name -> moge.bundle.v1.Attr
-	26, // 31: moge.bundle.v1.Rank.sections:type_name -> moge.bundle.v1.Section
-	1,  // 32: moge.bundle.v1.Section.dtype:type_name -> moge.bundle.v1.DType
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	15, // 0: moge.bundle.v1.Manifest.model:type_name -> moge.bundle.v1.Model
+	18, // 1: moge.bundle.v1.Manifest.programs:type_name -> moge.bundle.v1.Program
+	28, // 2: moge.bundle.v1.Manifest.ranks:type_name -> moge.bundle.v1.Rank
+	12, // 3: moge.bundle.v1.Manifest.config:type_name -> moge.bundle.v1.KeyValue
+	14, // 4: moge.bundle.v1.Manifest.provenance:type_name -> moge.bundle.v1.Provenance
+	13, // 5: moge.bundle.v1.Manifest.files:type_name -> moge.bundle.v1.File
+	8,  // 6: moge.bundle.v1.Manifest.kernels:type_name -> moge.bundle.v1.Kernel
+	10, // 7: moge.bundle.v1.Manifest.gate:type_name -> moge.bundle.v1.Gate
+	5,  // 8: moge.bundle.v1.Manifest.placement:type_name -> moge.bundle.v1.Placement
+	7,  // 9: moge.bundle.v1.Manifest.certificate:type_name -> moge.bundle.v1.Balance
+	6,  // 10: moge.bundle.v1.Placement.attention:type_name -> moge.bundle.v1.Degrees
+	6,  // 11: moge.bundle.v1.Placement.experts:type_name -> moge.bundle.v1.Degrees
+	6,  // 12: moge.bundle.v1.Placement.shared:type_name -> moge.bundle.v1.Degrees
+	9,  // 13: moge.bundle.v1.Kernel.tensors:type_name -> moge.bundle.v1.KernelTensor
+	0,  // 14: moge.bundle.v1.KernelTensor.role:type_name -> moge.bundle.v1.TensorRole
+	11, // 15: moge.bundle.v1.Gate.rows:type_name -> moge.bundle.v1.GateRow
+	13, // 16: moge.bundle.v1.Provenance.sources:type_name -> moge.bundle.v1.File
+	16, // 17: moge.bundle.v1.Model.generation:type_name -> moge.bundle.v1.Generation
+	1,  // 18: moge.bundle.v1.Model.kv_dtype:type_name -> moge.bundle.v1.DType
+	2,  // 19: moge.bundle.v1.Dim.scalar:type_name -> moge.bundle.v1.Scalar
+	19, // 20: moge.bundle.v1.Program.limits:type_name -> moge.bundle.v1.Limits
+	20, // 21: moge.bundle.v1.Program.buffers:type_name -> moge.bundle.v1.Buffer
+	21, // 22: moge.bundle.v1.Program.states:type_name -> moge.bundle.v1.State
+	22, // 23: moge.bundle.v1.Program.inputs:type_name -> moge.bundle.v1.Port
+	22, // 24: moge.bundle.v1.Program.outputs:type_name -> moge.bundle.v1.Port
+	27, // 25: moge.bundle.v1.Program.steps:type_name -> moge.bundle.v1.Step
+	1,  // 26: moge.bundle.v1.Buffer.dtype:type_name -> moge.bundle.v1.DType
+	17, // 27: moge.bundle.v1.Buffer.shape:type_name -> moge.bundle.v1.Dim
+	1,  // 28: moge.bundle.v1.State.dtype:type_name -> moge.bundle.v1.DType
+	24, // 29: moge.bundle.v1.Attr.ints:type_name -> moge.bundle.v1.Ints
+	2,  // 30: moge.bundle.v1.Guard.scalar:type_name -> moge.bundle.v1.Scalar
+	3,  // 31: moge.bundle.v1.Step.op:type_name -> moge.bundle.v1.OpCode
+	26, // 32: moge.bundle.v1.Step.guard:type_name -> moge.bundle.v1.Guard
+	23, // 33: moge.bundle.v1.Step.args:type_name -> moge.bundle.v1.Operand
+	23, // 34: moge.bundle.v1.Step.results:type_name -> moge.bundle.v1.Operand
+	25, // 35: moge.bundle.v1.Step.attrs:type_name -> moge.bundle.v1.Attr
+	29, // 36: moge.bundle.v1.Rank.sections:type_name -> moge.bundle.v1.Section
+	1,  // 37: moge.bundle.v1.Section.dtype:type_name -> moge.bundle.v1.DType
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_bundle_proto_init() }
@@ -2689,14 +3030,14 @@ func file_bundle_proto_init() {
 	if File_bundle_proto != nil {
 		return
 	}
-	file_bundle_proto_msgTypes[8].OneofWrappers = []any{}
-	file_bundle_proto_msgTypes[9].OneofWrappers = []any{}
-	file_bundle_proto_msgTypes[16].OneofWrappers = []any{
+	file_bundle_proto_msgTypes[11].OneofWrappers = []any{}
+	file_bundle_proto_msgTypes[12].OneofWrappers = []any{}
+	file_bundle_proto_msgTypes[19].OneofWrappers = []any{
 		(*Operand_Buffer)(nil),
 		(*Operand_Section)(nil),
 		(*Operand_State)(nil),
 	}
-	file_bundle_proto_msgTypes[18].OneofWrappers = []any{
+	file_bundle_proto_msgTypes[21].OneofWrappers = []any{
 		(*Attr_I)(nil),
 		(*Attr_F)(nil),
 		(*Attr_S)(nil),
@@ -2708,7 +3049,7 @@ func file_bundle_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bundle_proto_rawDesc), len(file_bundle_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   23,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"moge/ascend/cards"
+	"moge/cmd/internal/cli"
+	"moge/codegen/driver"
+	"moge/ir/placement"
+)
+
+// placementFlags choose how a model lies over several ranks.
+type placementFlags struct {
+	devices    int
+	placement  string
+	maxPadding float64
+}
+
+const placementUse = "how the model lies over the devices: h2p (attention dp, tp4; experts ep, tp2; shared tp), or " +
+	"parts such as attn=dp2,tp4:experts=ep4,tp2:shared=tp8:embed=tp4:head=tp8"
+
+func (f *placementFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.IntVar(&f.devices, "devices", 1, "chips, or local ranks of a CPU, to cut the model for")
+	flags.StringVar(&f.placement, "placement", placement.H2PName, placementUse)
+	flags.Float64Var(&f.maxPadding, "max-padding", 100*driver.MaxPadding,
+		"zeros that a part may be padded with, percent of what is real")
+	complete(cmd, map[string][]string{"devices": {"1", "2", "4", "8"}, "placement": {placement.H2PName}})
+}
+
+// set resolves the flags into settings for a target.
+func (f *placementFlags) set(cmd *cobra.Command, s *driver.Settings) error {
+	if f.maxPadding < 0 || f.maxPadding > 1000 {
+		return cli.Usage("--max-padding %v: want percent, 0 to 1000", f.maxPadding)
+	}
+	if f.devices == 1 && !cmd.Flags().Changed("devices") && cmd.Flags().Changed("placement") {
+		return cli.Usage("--placement needs --devices, the number of chips")
+	}
+	p, err := placement.Parse(f.placement, f.devices)
+	if err != nil {
+		return cli.Usage("%v", err)
+	}
+	s.Passes.Placement, s.Passes.PlacementRules = p, driver.CPURules(f.maxPadding/100)
+	if isCard(s.Target) {
+		if s.Passes.PlacementRules, err = cards.Rules(s.Target, f.maxPadding/100); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// legalPlacements is a hint for a placement that is not: what is, the first few of them.
+func legalPlacements(m placement.Model, s *driver.Settings) string {
+	list := placement.List(m, s.Passes.PlacementRules, s.Passes.Placement.Devices)
+	if len(list) == 0 {
+		return fmt.Sprintf("there is none for %d devices", s.Passes.Placement.Devices)
+	}
+	const few = 4
+	var names []string
+	for _, p := range list[:min(few, len(list))] {
+		names = append(names, p.String())
+	}
+	text := "legal are " + strings.Join(names, ", ")
+	if len(list) > few {
+		text += " and " + strconv.Itoa(len(list)-few) + " others; moge inspect DIR --devices " +
+			strconv.Itoa(s.Passes.Placement.Devices) + " lists them"
+	}
+	return text
+}

@@ -1,0 +1,146 @@
+package weights
+
+import (
+	"slices"
+
+	"moge/ir"
+)
+
+// OnRank is a source as one rank of a partitioned program sees it: of what ranks have different parts
+// of, evaluation gives the part of that rank. Elsewhere rank 0 is meant.
+func OnRank(src Source, rank int) Source { return ranked{src, rank} }
+
+type ranked struct {
+	Source
+	rank int
+}
+
+func rankOf(src Source) int {
+	if r, ok := src.(ranked); ok {
+		return r.rank
+	}
+	return 0
+}
+
+// castLogOf is the log of a source, nil if it keeps none.
+func castLogOf(src Source) CastLog {
+	if r, ok := src.(ranked); ok {
+		src = r.Source
+	}
+	log, _ := src.(CastLog)
+	return log
+}
+
+// rankIndex is the number of a rank in the group of a shard or an own.
+func rankIndex(n *ir.Node, rank int) int64 {
+	if a, ok := n.Attr("index"); ok {
+		return a.Int
+	}
+	return int64(rank) / n.Int("stride") % n.Int("size")
+}
+
+// shardRange is what a rank has of the axis that a shard cuts.
+func shardRange(n *ir.Node, rank int) (lo, hi int64) {
+	whole, size := n.Args[0].Type.Shape[n.Int("axis")].Coef, n.Int("size")
+	block := (whole + size - 1) / size
+	lo = rankIndex(n, rank) * block
+	return lo, min(whole, lo+block)
+}
+
+// Part names what a rank has of constants: two ranks have the same where their parts are equal.
+func Part(values []*ir.Value, rank int) string {
+	var part []byte
+	seen := map[*ir.Node]bool{}
+	var walk func(v *ir.Value)
+	walk = func(v *ir.Value) {
+		n := v.Def
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		switch n.Op {
+		case ir.OpShard:
+			part = append(part, byte(rankIndex(n, rank)), byte(rankIndex(n, rank)>>8))
+		case ir.OpOwn:
+			part = append(part, byte(min(1, rankIndex(n, rank))))
+		}
+		for _, a := range n.Args {
+			walk(a)
+		}
+	}
+	for _, v := range values {
+		walk(v)
+	}
+	return string(part)
+}
+
+// moved reports whether an int8 weight and its scales come by the same way from another pair: rows, or
+// matrices, put together or cut, or columns of the weight alone.
+func moved(q, s *ir.Value) bool {
+	last := int64(len(q.Type.Shape) - 1)
+	if q.Def.Op == ir.OpShard && q.Def.Int("axis") == last {
+		return true
+	}
+	if q.Def.Op != s.Def.Op || len(q.Def.Args) != len(s.Def.Args) || !slices.Equal(q.Def.Attrs, s.Def.Attrs) {
+		return false
+	}
+	switch q.Def.Op {
+	case ir.OpStack:
+		return true
+	case ir.OpConcat, ir.OpSlice, ir.OpShard:
+		return q.Def.Int("axis") < last
+	}
+	return false
+}
+
+// quantizePieces evaluates rows where they come from.
+func quantizePieces(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32) error {
+	k := RowLength(q)
+	if q.Def.Op == ir.OpShard && q.Def.Int("axis") == int64(len(q.Type.Shape)-1) {
+		return quantizeColumns(src, q, s, lo, dst, scales)
+	}
+	for len(scales) > 0 {
+		arg, at, run := locate(q, lo*k, rankOf(src))
+		rows := min(run/k, int64(len(scales)))
+		if arg == nil {
+			clear(dst[:rows*k])
+			clear(scales[:rows])
+		} else if err := Quantize(src, arg, s.Def.Args[slices.Index(q.Def.Args, arg)], at/k,
+			dst[:rows*k], scales[:rows]); err != nil {
+			return err
+		}
+		lo, dst, scales = lo+rows, dst[rows*k:], scales[rows:]
+	}
+	return nil
+}
+
+// quantizeColumns evaluates whole rows, whose scales are of all columns, and takes those of the rank.
+func quantizeColumns(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32) error {
+	from, width := q.Def.Args[0], RowLength(q)
+	first, end := shardRange(q.Def, rankOf(src))
+	whole := RowLength(from)
+	rows := make([]int8, whole*int64(len(scales)))
+	if err := Quantize(src, from, s, lo, rows, scales); err != nil {
+		return err
+	}
+	clear(dst)
+	for r := range int64(len(scales)) {
+		copy(dst[r*width:], rows[r*whole+first:r*whole+end])
+	}
+	return nil
+}
+
+// readPair evaluates int8 rows and scales apart.
+func readPair(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32) error {
+	if err := Floats(src, s, lo, scales); err != nil {
+		return err
+	}
+	raw := make([]byte, len(dst))
+	if err := Read(src, q, lo*RowLength(q), int64(len(dst)), raw); err != nil {
+		return err
+	}
+	for i, b := range raw {
+		dst[i] = int8(b)
+	}
+	return nil
+}
