@@ -3,6 +3,7 @@ module moge
 go 1.26.0
 
 require (
+	github.com/ebitengine/purego v0.9.1
 	github.com/klauspost/cpuid/v2 v2.4.2
 	github.com/nlpodyssey/safetensors v0.0.0-20250209183917-bfb01cc25f7c
 	github.com/rogpeppe/go-internal v1.16.0

@@ -13,13 +13,13 @@ import (
 // ropeTable is the host's: cosines, then sines, of each token's position.
 func (b *builder) ropeTable(n *ir.Node) error {
 	dim := int(n.Int("dim"))
-	b.rope = b.buffer(dtype.F32, rowsOf(1, bundlepb.Scalar_T), dim)
-	b.launches = append(b.launches, &launch{site: n.Site, host: &bundlepb.Step{
+	b.rope = b.buffer(dtype.F32, rowsOf(1, rowsIn(n, 0)), dim)
+	b.host(&bundlepb.Step{
 		Op: bundlepb.OpCode_ROPE_TABLE, Site: n.Site, Results: []*bundlepb.Operand{b.rope},
 		Attrs: []*bundlepb.Attr{
 			{Name: "dim", Value: &bundlepb.Attr_I{I: int64(dim)}},
 			{Name: "theta", Value: &bundlepb.Attr_F{F: float64(n.Float("theta"))}},
-		}}})
+		}})
 	return nil
 }
 
@@ -41,7 +41,8 @@ func (b *builder) attend(n *ir.Node) error {
 	keys, values := b.state(n.Args[1].Def.Args[0]), b.state(n.Args[2].Def.Args[0])
 	rotated := b.rotate(n, h, pool, args{"qkv": qkv, "keys": keys, "values": values})
 	tables := b.input("pages", fixed(roundUp(b.limits.Sequences, 16)), perSequence)
-	out := b.halves(h.q * h.dim)
+	rows := rowsIn(n, 0)
+	out := b.halves(rows, h.q*h.dim)
 	b.put(n.Result(), out)
 	prefill := kernels.AttentionPrefillSpec{
 		Name:      fmt.Sprintf("attention_prefill_%dq_%dkv_%d", h.q, h.kv, h.dim),
@@ -57,6 +58,9 @@ func (b *builder) attend(n *ir.Node) error {
 	l := b.launch(n.Site, prefill, a,
 		scalars{"tokens": word("count"), "start": word("start"), "poolPages": word("pages")})
 	l.each, l.rows, l.tables = "prefill", []string{"q", "out"}, []string{"pages"}
+	if rows.Div > 1 {
+		l.pad = "out"
+	}
 	decode := kernels.AttentionDecodeSpec{
 		Name:         fmt.Sprintf("attention_decode_%dq_%dkv_%d", h.q, h.kv, h.dim),
 		Heads:        h.q,
@@ -95,11 +99,16 @@ func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multi
 
 // rotate launches the rotary kernel and returns the rotated queries.
 func (b *builder) rotate(n *ir.Node, h heads, pool int, a args) *bundlepb.Operand {
+	rows := rowsIn(n, 0)
 	spec := kernels.RotarySpec{Name: fmt.Sprintf("rotary_%dq_%dkv_%d", h.q, h.kv, h.dim),
-		Heads: h.q, KVHeads: h.kv, Dim: h.dim, MaxTokens: b.limits.Tokens, MaxPages: pool}
-	a["rope"], a["places"] = b.rope, b.input("places", rowsOf(1, bundlepb.Scalar_T), blockLanes)
-	a["q"] = b.halves(h.q * h.dim)
-	b.launch(n.Site, spec, a, scalars{"tokens": tokens(), "pages": word("pages")})
+		Heads: h.q, KVHeads: h.kv, Dim: h.dim, MaxTokens: b.most(rows), MaxPages: pool}
+	a["rope"], a["places"] = b.rope, b.input("places", rowsOf(1, rows), blockLanes)
+	a["q"] = b.halves(rows, h.q*h.dim)
+	tokens := count(rows)
+	if rows.Div > 1 {
+		tokens = ownTokens() // padding has no place in the cache
+	}
+	b.launch(n.Site, spec, a, scalars{"tokens": tokens, "pages": word("pages")})
 	return a["q"]
 }
 

@@ -6,20 +6,30 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/shape"
 )
 
 // fixed is a constant dimension.
 func fixed(n int) *bundlepb.Dim { return &bundlepb.Dim{Coef: int64(n)} }
 
-// rowsOf is the storage of per rows for each unit of a scalar: whole fractals of rows.
-func rowsOf(per int, s bundlepb.Scalar) *bundlepb.Dim {
-	return &bundlepb.Dim{Coef: int64(per * kernel.FractalRows), Scalar: s, Div: kernel.FractalRows}
+// rowsOf is the storage of per rows for each of so many tokens or rows of logits: whole fractals of
+// rows. Of ranks that have a part of the tokens each, parts are whole fractals.
+func rowsOf(per int, d shape.Dim) *bundlepb.Dim {
+	return &bundlepb.Dim{Coef: int64(per) * d.Coef * kernel.FractalRows, Scalar: bundlepb.Scalar(d.Scalar),
+		Div: d.Div * kernel.FractalRows}
 }
 
-// blocksOf is the storage of per elements of 32 bits for each unit of a scalar, as rows of whole
-// blocks.
-func blocksOf(per int, s bundlepb.Scalar) *bundlepb.Dim {
-	return rowsOf((per+blockLanes-1)/blockLanes, s)
+// blocksOf is the storage of per elements of 32 bits for each of so many tokens, as rows of whole blocks.
+func blocksOf(per int, d shape.Dim) *bundlepb.Dim {
+	return rowsOf((per+blockLanes-1)/blockLanes, d)
+}
+
+// rowsIn is the number of rows of argument i.
+func rowsIn(n *ir.Node, i int) shape.Dim { return n.Args[i].Type.Shape[0] }
+
+// most is a number of rows when every scalar is at its limit.
+func (b *builder) most(d shape.Dim) int {
+	return int(d.Eval(&shape.Env{shape.T: int64(b.limits.Tokens), shape.L: int64(b.limits.Rows)}))
 }
 
 // blockLanes is the number of elements of 32 bits in a block.
@@ -50,9 +60,9 @@ func (b *builder) bytes(d dtype.Type, dims []*bundlepb.Dim) int64 {
 	return d.Bytes(n)
 }
 
-// halves is a matrix of activations, one row a token.
-func (b *builder) halves(cols int) *bundlepb.Operand {
-	return b.buffer(dtype.F16, rowsOf(1, bundlepb.Scalar_T), cols)
+// halves is a matrix of activations.
+func (b *builder) halves(rows shape.Dim, cols int) *bundlepb.Operand {
+	return b.buffer(dtype.F16, rowsOf(1, rows), cols)
 }
 
 // bufferOf is the index of an operand's buffer.

@@ -16,6 +16,7 @@ import (
 	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
+	"moge/passes"
 )
 
 // Model is a graph whose every op has its kernel.
@@ -140,6 +141,10 @@ func (l *launch) attrs(p *device.Program) []*bundlepb.Attr {
 	if l.each != "" {
 		add("each", word(l.each))
 	}
+	if l.pad != "" {
+		i := slices.IndexFunc(p.Globals, func(g *kernel.Global) bool { return g.Name == l.pad })
+		add("each_pad", &bundlepb.Attr{Value: &bundlepb.Attr_I{I: int64(i)}})
+	}
 	for _, of := range []struct {
 		name  string
 		names []string
@@ -200,7 +205,7 @@ func (b *builder) placeBuffers() {
 	}
 }
 
-// plan puts the sections in their file and cuts their work into units.
+// plan puts the sections in their file, or in one a rank, and cuts their work into units.
 func (b *builder) plan() (*codegen.Plan, error) {
 	size, err := bundle.Layout(b.sections, nil)
 	if err != nil {
@@ -210,8 +215,10 @@ func (b *builder) plan() (*codegen.Plan, error) {
 		Programs: []*bundlepb.Program{b.program},
 		Ranks:    []*bundlepb.Rank{{File: bundle.RankFile(0), Size: size, Sections: b.sections}},
 	}}
-	for _, w := range b.work {
-		p.Units = append(p.Units, w.Units()...)
+	place, err := passes.PlacementOf(b.graph)
+	if err != nil {
+		return nil, err
 	}
+	p.ForRanks(b.work, place)
 	return p, nil
 }

@@ -7,33 +7,61 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/placement"
 )
 
 func (b *builder) gate(n *ir.Node) error {
 	spec := kernels.GateSpec{Width: width(n, 0), Experts: int(n.Args[1].Type.Shape[0].Coef),
-		Groups: int(n.Int("groups")), MaxTokens: b.limits.Tokens, Scale: len(n.Args) == 3}
-	spec.LocalGroups = spec.Groups
-	spec.Name = fmt.Sprintf("gate_%d_%dof%d", spec.Width, spec.Groups, spec.Experts)
+		Groups: int(n.Int("groups")), MaxTokens: b.most(rowsIn(n, 0)), Scale: len(n.Args) == 3}
+	local, err := b.localGroups(n)
+	if err != nil {
+		return err
+	}
+	spec.LocalGroups = spec.Groups / int(local.Size)
+	spec.Name = fmt.Sprintf("gate_%d_%dof%d", spec.Width, spec.LocalGroups, spec.Experts)
 	x, err := b.rows(n, 0)
 	if err != nil {
 		return err
 	}
-	cols := roundUp(spec.Groups, blockLanes)
+	cols, rows := roundUp(spec.LocalGroups, blockLanes), rowsIn(n, 0)
 	a := args{"x": x, "router": b.nzHalves(n.Site+".weight", n.Args[1], 1, roundUp(spec.Experts, 16)),
-		"weights": b.buffer(dtype.F32, rowsOf(1, bundlepb.Scalar_T), cols),
-		"ids":     b.buffer(dtype.I32, rowsOf(1, bundlepb.Scalar_T), cols)}
+		"weights": b.buffer(dtype.F32, rowsOf(1, rows), cols),
+		"ids":     b.buffer(dtype.I32, rowsOf(1, rows), cols)}
 	if spec.Scale {
 		a["scale"] = b.vector(n.Site+".scale", n.Args[2], dtype.F32)
 	}
 	b.put(n.Results[0], a["weights"])
 	b.put(n.Results[1], a["ids"])
-	b.launch(n.Site, spec, a, scalars{"tokens": tokens()})
+	s := scalars{"tokens": count(rows)}
+	if local.Size > 1 {
+		s["firstGroup"] = rankIndex(int64(spec.LocalGroups), int64(local.Size), int64(local.Stride))
+	}
+	b.launch(n.Site, spec, a, s)
 	return nil
+}
+
+// localGroups is the ranks that have the experts of different groups; of one rank where each has those
+// of all. Ids and weights are then cut the same way by who reads them.
+func (b *builder) localGroups(n *ir.Node) (placement.Group, error) {
+	one := placement.Group{Size: 1, Stride: 1}
+	for i, v := range n.Results {
+		for _, reader := range b.users[v.ID] {
+			if reader.Op != ir.OpShard || reader.Int("axis") != 1 {
+				continue
+			}
+			g := placement.Group{Size: int(reader.Int("size")), Stride: int(reader.Int("stride"))}
+			if one.Size > 1 && g != one {
+				return one, unsupported(n, fmt.Sprintf("result %d is cut in two ways", i))
+			}
+			one = g
+		}
+	}
+	return one, nil
 }
 
 // route: ids of grouped gating ascend for every token.
 func (b *builder) route(n *ir.Node) error {
-	if n.Args[0].Def.Op != ir.OpMoEGate {
+	if through(n.Args[0], ir.OpRebase, ir.OpShard).Def.Op != ir.OpMoEGate {
 		return unsupported(n, "only grouped gating has a kernel")
 	}
 	ids, err := b.rows(n, 0)
@@ -43,20 +71,21 @@ func (b *builder) route(n *ir.Node) error {
 	spec := kernels.RouteSpec{
 		Experts:   int(n.Int("experts")),
 		PerToken:  width(n, 0),
-		MaxTokens: b.limits.Tokens,
+		MaxTokens: b.most(rowsIn(n, 0)),
 		Ascending: true,
 	}
 	spec.Name = fmt.Sprintf("route_%dof%d", spec.PerToken, spec.Experts)
-	perToken := blocksOf(spec.PerToken, bundlepb.Scalar_T)
+	rows := rowsIn(n, 0)
+	perToken := blocksOf(spec.PerToken, rows)
 	r := routed{
 		order:   b.buffer(dtype.I32, perToken, blockLanes),
 		sources: b.buffer(dtype.I32, perToken, blockLanes),
 		offsets: b.buffer(dtype.I32, fixed(roundUp(spec.Experts/blockLanes+1, 16)), blockLanes),
-		places:  b.buffer(dtype.I32, rowsOf(1, bundlepb.Scalar_T), roundUp(spec.PerToken, blockLanes)),
+		places:  b.buffer(dtype.I32, rowsOf(1, rows), roundUp(spec.PerToken, blockLanes)),
 	}
 	b.routes[n] = r
 	b.launch(n.Site, spec, args{"ids": ids, "order": r.order, "sources": r.sources, "offsets": r.offsets,
-		"places": r.places}, scalars{"tokens": tokens()})
+		"places": r.places}, scalars{"tokens": count(rows)})
 	return nil
 }
 
@@ -83,17 +112,17 @@ func (b *builder) dispatch(n *ir.Node) error {
 	if !ok || !from.int8 {
 		return unsupported(n, "only rows in int8 are dispatched: choose a scheme for the experts")
 	}
-	slots, tokenDim := n.Args[1].Type.Shape[0], n.Args[0].Type.Shape[0]
-	spec := kernels.DispatchSpec{Width: width(n, 0), PerToken: int(slots.Coef / tokenDim.Coef),
-		MaxTokens: b.limits.Tokens, Static: from.fixed != nil}
+	slots, tokens := rowsIn(n, 1), rowsIn(n, 0)
+	spec := kernels.DispatchSpec{Width: width(n, 0), PerToken: int(slots.Coef / tokens.Coef),
+		MaxTokens: b.most(tokens), Static: from.fixed != nil}
 	spec.Name = fmt.Sprintf("dispatch_%d_%d%s", spec.PerToken, spec.Width, affix(spec.Static, "_static"))
-	to := b.int8Rows(spec.PerToken, spec.Width, from.fixed)
+	to := b.int8Rows(spec.PerToken, tokens, spec.Width, from.fixed)
 	b.at[n.Result().ID] = to
 	a := args{"q": from.rows, "sources": r.sources, "rows": to.rows}
 	if !spec.Static {
 		a["scale"], a["rowScale"] = from.scale, to.scale
 	}
-	b.launch(n.Site, spec, a, scalars{"tokens": tokens()})
+	b.launch(n.Site, spec, a, scalars{"tokens": count(tokens)})
 	return nil
 }
 
@@ -113,8 +142,8 @@ func (b *builder) grouped(n *ir.Node) error {
 		return err
 	}
 	rows, k := int(w[1].Coef), int(w[2].Coef)
-	perToken := int(n.Args[0].Type.Shape[0].Coef)
-	spec := kernels.GroupedSpec{Experts: int(w[0].Coef), MaxRows: perToken * b.limits.Tokens,
+	slots := rowsIn(n, 0)
+	spec := kernels.GroupedSpec{Experts: int(w[0].Coef), MaxRows: b.most(slots),
 		Static: from.fixed != nil}
 	gateUp := b.readBy(n.Result(), ir.OpSwiGLU)
 	if gateUp != from.int8 {
@@ -124,26 +153,26 @@ func (b *builder) grouped(n *ir.Node) error {
 	a := args{"x": from.rows, "offsets": r.offsets}
 	from.scales(a, "xScale")
 	a["weight"], a["weightScale"] = b.nzInt8s(n.Site, n.Args[3], n.Args[4], gateUp)
-	s := scalars{"rows": of(int64(perToken), bundlepb.Scalar_T)}
-	y := func(cols int) *bundlepb.Operand {
-		return b.buffer(dtype.F16, rowsOf(perToken, bundlepb.Scalar_T), cols)
-	}
+	s := scalars{"rows": count(slots)}
+	y := func(cols int) *bundlepb.Operand { return b.halves(slots, cols) }
 	if gateUp {
 		spec.Hidden, spec.Width = k, rows/2
 		spec.Name = fmt.Sprintf("experts_%d_gate_up_%dx%d%s", spec.Experts, spec.Width, spec.Hidden,
 			affix(spec.Static, "_static"))
-		if spec.Tiling, err = spec.ChooseGateUp(b.chip); err != nil {
+		if spec, err = spec.ChooseGateUp(b.chip); err != nil {
 			return err
 		}
+		b.tilings(a, spec, spec.GateUpTable(b.chip))
 		a["y"] = y(spec.Width)
 		b.launch(n.Site, kernels.GroupedGateUpSpec{GroupedSpec: spec}, a, s)
 	} else {
 		spec.Hidden, spec.Width = rows, k
 		spec.Name = fmt.Sprintf("experts_%d_down_%dx%d%s", spec.Experts, spec.Hidden, spec.Width,
 			affix(spec.Static, "_static"))
-		if spec.Tiling, err = spec.ChooseDown(b.chip); err != nil {
+		if spec, err = spec.ChooseDown(b.chip); err != nil {
 			return err
 		}
+		b.tilings(a, spec, spec.DownTable(b.chip))
 		a["y"] = y(spec.Hidden)
 		b.launch(n.Site, kernels.GroupedDownSpec{GroupedSpec: spec}, a, s)
 	}
@@ -173,15 +202,16 @@ func (b *builder) combined(n, sum *ir.Node, i int) error {
 	if err != nil {
 		return err
 	}
+	tokens := rowsIn(n, 2)
 	spec := kernels.CombineSpec{
 		Width:     width(n, 0),
 		PerToken:  width(n, 2),
-		MaxTokens: b.limits.Tokens,
+		MaxTokens: b.most(tokens),
 		Ascending: true,
 		Shared:    sum != nil,
 	}
 	spec.Name = fmt.Sprintf("combine_%d_%d%s", spec.PerToken, spec.Width, affix(spec.Shared, "_shared"))
-	a := args{"rows": rows, "places": r.places, "weights": gateWeights, "out": b.halves(spec.Width)}
+	a := args{"rows": rows, "places": r.places, "weights": gateWeights, "out": b.halves(tokens, spec.Width)}
 	b.put(n.Result(), a["out"])
 	if spec.Shared {
 		if a["shared"], err = b.rows(sum, i); err != nil {
@@ -189,6 +219,6 @@ func (b *builder) combined(n, sum *ir.Node, i int) error {
 		}
 		b.put(sum.Result(), a["out"])
 	}
-	b.launch(n.Site, spec, a, scalars{"tokens": tokens()})
+	b.launch(n.Site, spec, a, scalars{"tokens": count(tokens)})
 	return nil
 }

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"fmt"
+
 	"moge/ascend/kernels"
 	"moge/codegen"
 	"moge/codegen/weights"
@@ -10,13 +12,35 @@ import (
 	"moge/quant"
 )
 
-// quantizeStatic: rows of halves stay where they are, who reads them quantizes them. Those of a norm
-// are stored in int8 by then, those of the last norm nowhere.
-func (b *builder) quantizeStatic(n *ir.Node) error {
-	_, stored := b.at[n.Results[0].ID]
-	if from, ok := b.at[n.Args[0].ID]; ok && !stored {
-		b.at[n.Results[0].ID] = place{rows: from.rows, fixed: b.fixedScale(n)}
+// quantize: rows of halves stay where they are, who reads them quantizes them. Those of a norm are
+// stored in int8 by then, those of the last norm nowhere. Rows for experts are dispatched in int8: where
+// they come from other ranks a kernel quantizes them first.
+func (b *builder) quantize(n *ir.Node) error {
+	from, ok := b.at[n.Args[0].ID]
+	if _, stored := b.at[n.Results[0].ID]; stored || !ok {
+		return nil
 	}
+	if b.readBy(n.Results[0], ir.OpPermute) {
+		return b.quantizeRows(n, from)
+	}
+	if n.Op == ir.OpQuantize {
+		b.view(n)
+		return nil
+	}
+	b.at[n.Results[0].ID] = place{rows: from.rows, fixed: b.fixedScale(n)}
+	return nil
+}
+
+// quantizeRows launches the kernel that quantizes.
+func (b *builder) quantizeRows(n *ir.Node, from place) error {
+	rows := rowsIn(n, 0)
+	spec := kernels.QuantizeSpec{Width: width(n, 0), MaxRows: b.most(rows), Static: n.Op == ir.OpQuantizeStatic}
+	spec.Name = suffixed(fmt.Sprintf("quantize_%d", spec.Width), affix(spec.Static, "_static"))
+	to := b.int8Rows(1, rows, spec.Width, b.fixedScale(n))
+	a := args{"x": from.rows, "q": to.rows}
+	to.scales(a, "scale")
+	b.at[n.Results[0].ID] = to
+	b.launch(n.Site, spec, a, scalars{"rows": count(rows)})
 	return nil
 }
 

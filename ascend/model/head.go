@@ -9,6 +9,7 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/shape"
 )
 
 // headSite is the place of the product with the vocabulary, and of the quantization before it.
@@ -43,7 +44,11 @@ func (b *builder) head(n *ir.Node) error {
 	if err != nil {
 		return err
 	}
-	spec := kernels.HeadSpec{Vocab: int(n.Result().Type.Shape[1].Coef), Width: width(norm, 0),
+	vocabulary, err := ownVocabulary(n)
+	if err != nil {
+		return err
+	}
+	spec := kernels.HeadSpec{Vocab: vocabulary, Width: width(norm, 0),
 		MaxRows: b.limits.Rows, Eps: norm.Float("eps"), Int8: quantize != nil}
 	spec.Static = spec.Int8 && quantize.Op == ir.OpQuantizeStatic
 	spec.Name = fmt.Sprintf("head_%dx%d%s%s", spec.Vocab, spec.Width, affix(spec.Int8, "_int8"),
@@ -67,13 +72,32 @@ func (b *builder) head(n *ir.Node) error {
 	if spec.Static {
 		a["fixedScale"] = b.fixedScale(quantize)
 	}
-	b.launch(n.Site, spec, a, scalars{"rows": logitsRows()})
+	b.launch(n.Site, spec, a, scalars{"rows": count(rowsIn(n, 0))})
 	return b.top(n, spec.Vocab, logits)
+}
+
+// ownVocabulary is how many tokens the head of a rank has: where ranks have a part each, without what
+// pads it, and the same for all.
+func ownVocabulary(n *ir.Node) (int, error) {
+	w := n.Args[len(n.Args)-1]
+	if n.Op == ir.OpQLinear {
+		w = n.Args[2]
+	}
+	cut := through(w, ir.OpCast).Def
+	if cut.Op != ir.OpShard {
+		return int(w.Type.Shape[0].Coef), nil
+	}
+	whole, ranks := cut.Args[0].Type.Shape[0].Coef, cut.Int("size")
+	if whole%ranks != 0 {
+		return 0, unsupported(n, fmt.Sprintf("a vocabulary of %d is not the same on each of %d cards: "+
+			"choose another head=tp in the placement", whole, ranks))
+	}
+	return int(whole / ranks), nil
 }
 
 // logits is a buffer with a row for each row of logits.
 func (b *builder) logits(d dtype.Type, cols int) *bundlepb.Operand {
-	return b.buffer(d, rowsOf(1, bundlepb.Scalar_L), cols)
+	return b.buffer(d, rowsOf(1, shape.Of(shape.L)), cols)
 }
 
 // topCount is how many of the greatest logits leave the card.
@@ -94,7 +118,7 @@ func (b *builder) top(n *ir.Node, vocab int, logits *bundlepb.Operand) error {
 		spec.Parts(kernel.N(1)).Cols,
 	)
 	b.launch(n.Site, kernels.TopScanSpec{TopSpec: spec},
-		args{"logits": logits, "maxima": maxima, "parts": parts}, scalars{"rows": logitsRows()})
+		args{"logits": logits, "maxima": maxima, "parts": parts}, scalars{"rows": count(rowsIn(n, 0))})
 	spec.Name = fmt.Sprintf("top_pick_%dof%d", topCount, vocab)
 	stats, values, ids := b.logits(
 		dtype.F32,
@@ -111,7 +135,7 @@ func (b *builder) top(n *ir.Node, vocab int, logits *bundlepb.Operand) error {
 		kernels.TopPickSpec{TopSpec: spec},
 		args{"logits": logits, "maxima": maxima, "parts": parts,
 			"stats": stats, "values": values, "ids": ids},
-		scalars{"rows": logitsRows()},
+		scalars{"rows": count(rowsIn(n, 0))},
 	)
 	b.output("top.stats", stats)
 	b.output("top.values", values)

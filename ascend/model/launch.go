@@ -3,6 +3,7 @@ package model
 import (
 	"moge/ascend/kernels"
 	"moge/formats/bundle/bundlepb"
+	"moge/ir/shape"
 )
 
 // args are the tensors of a launch by the kernel's names.
@@ -21,19 +22,30 @@ type launch struct {
 	// runtime/card: rows and tables are names of tensors.
 	each         string
 	rows, tables []string
+	pad          string         // of these, the tensor whose rows that belong to no sequence are cleared
 	host         *bundlepb.Step // of a step without a kernel
 }
 
-// of is c times a scalar of the step.
-func of(c int64, s bundlepb.Scalar) *bundlepb.Attr {
-	return &bundlepb.Attr{Value: &bundlepb.Attr_Ints{Ints: &bundlepb.Ints{Values: []int64{c, int64(s)}}}}
+// count is a number of rows: c times a scalar of the step, or of its part by a divisor.
+func count(d shape.Dim) *bundlepb.Attr {
+	values := []int64{d.Coef, int64(d.Scalar)}
+	if d.Div > 1 {
+		values = append(values, d.Div)
+	}
+	return ints(values...)
 }
 
-// tokens is T of the step.
-func tokens() *bundlepb.Attr { return of(1, bundlepb.Scalar_T) }
+func ints(values ...int64) *bundlepb.Attr {
+	return &bundlepb.Attr{Value: &bundlepb.Attr_Ints{Ints: &bundlepb.Ints{Values: values}}}
+}
 
-// logitsRows is L of the step.
-func logitsRows() *bundlepb.Attr { return of(1, bundlepb.Scalar_L) }
+// ownTokens is how many tokens the rank's group of attention has, without padding.
+func ownTokens() *bundlepb.Attr { return ints(1, int64(bundlepb.Scalar_T_DP)) }
+
+// rankIndex is c times the rank's number in a group of ranks.
+func rankIndex(c, size, stride int64) *bundlepb.Attr {
+	return ints(c, int64(bundlepb.Scalar_FIXED), size, stride)
+}
 
 // word is a number that only the runner knows.
 func word(w string) *bundlepb.Attr { return &bundlepb.Attr{Value: &bundlepb.Attr_S{S: w}} }

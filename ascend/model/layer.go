@@ -8,24 +8,29 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
+	"moge/ir/shape"
 )
 
 func (b *builder) embed(n *ir.Node) error {
+	if _, outside := n.Attr("outside"); outside {
+		return unsupported(n, "a card has the whole embedding: leave embed=tp out of the placement")
+	}
+	rows := rowsIn(n, 0)
 	spec := kernels.EmbedSpec{Width: width(n, 1), TableRows: int(n.Args[1].Type.Shape[0].Coef),
-		MaxTokens: b.limits.Tokens}
+		MaxTokens: b.most(rows)}
 	spec.Name = fmt.Sprintf("embed_%dx%d", spec.TableRows, spec.Width)
-	ids := b.input("tokens", rowsOf(1, bundlepb.Scalar_T), blockLanes)
+	ids := b.input("tokens", rowsOf(1, rows), blockLanes)
 	table := b.vector(n.Site+".weight", n.Args[1], dtype.F16)
-	out := b.halves(spec.Width)
+	out := b.halves(rows, spec.Width)
 	b.put(n.Result(), out)
-	b.launch(n.Site, spec, args{"ids": ids, "table": table, "out": out}, scalars{"tokens": tokens()})
+	b.launch(n.Site, spec, args{"ids": ids, "table": table, "out": out}, scalars{"tokens": count(rows)})
 	return nil
 }
 
 func (b *builder) takeRows(n *ir.Node) error {
 	spec := kernels.EmbedSpec{
 		Width:     width(n, 0),
-		TableRows: b.limits.Tokens,
+		TableRows: b.most(rowsIn(n, 0)),
 		MaxTokens: b.limits.Rows,
 		Step:      true,
 	}
@@ -34,11 +39,12 @@ func (b *builder) takeRows(n *ir.Node) error {
 	if err != nil {
 		return err
 	}
-	ids := b.input("rows", rowsOf(1, bundlepb.Scalar_L), blockLanes)
-	out := b.buffer(dtype.F16, rowsOf(1, bundlepb.Scalar_L), spec.Width)
+	rows := rowsIn(n, 1)
+	ids := b.input("rows", rowsOf(1, rows), blockLanes)
+	out := b.halves(rows, spec.Width)
 	b.put(n.Result(), out)
 	b.launch(n.Site, spec, args{"ids": ids, "table": table, "out": out},
-		scalars{"tokens": logitsRows(), "tableRows": tokens()})
+		scalars{"tokens": count(rows), "tableRows": count(rowsIn(n, 0))})
 	return nil
 }
 
@@ -49,7 +55,8 @@ func (b *builder) norm(n *ir.Node) error {
 	if b.headed(y) {
 		return nil
 	}
-	spec := kernels.NormSpec{Width: width(n, 0), MaxRows: b.limits.Tokens, Eps: n.Float("eps"),
+	rows := rowsIn(n, 0)
+	spec := kernels.NormSpec{Width: width(n, 0), MaxRows: b.most(rows), Eps: n.Float("eps"),
 		Add: n.Op == ir.OpAddRMSNorm}
 	quantize := b.quantization(y)
 	if spec.Int8 = quantize != nil; spec.Int8 {
@@ -67,20 +74,20 @@ func (b *builder) norm(n *ir.Node) error {
 		if a["y"], err = b.rows(n, 1); err != nil {
 			return err
 		}
-		a["sum"] = b.halves(spec.Width)
+		a["sum"] = b.halves(rows, spec.Width)
 		b.put(n.Results[0], a["sum"])
 	}
 	if spec.Half {
-		a["out"] = b.halves(spec.Width)
+		a["out"] = b.halves(rows, spec.Width)
 		b.put(y, a["out"])
 	}
 	if spec.Int8 {
-		p := b.int8Rows(1, spec.Width, b.fixedScale(quantize))
+		p := b.int8Rows(1, rows, spec.Width, b.fixedScale(quantize))
 		a["q"] = p.rows
 		p.scales(a, "scale")
 		b.at[quantize.Results[0].ID] = p
 	}
-	b.launch(n.Site, spec, a, scalars{"rows": tokens()})
+	b.launch(n.Site, spec, a, scalars{"rows": count(rows)})
 	return nil
 }
 
@@ -99,10 +106,10 @@ func (b *builder) quantization(v *ir.Value) *ir.Node {
 }
 
 // int8Rows is per rows of int8 for each token, with a scale each unless there is a fixed one.
-func (b *builder) int8Rows(per, cols int, fixed *bundlepb.Operand) place {
-	p := place{int8: true, fixed: fixed, rows: b.buffer(dtype.I8, rowsOf(per, bundlepb.Scalar_T), cols)}
+func (b *builder) int8Rows(per int, tokens shape.Dim, cols int, fixed *bundlepb.Operand) place {
+	p := place{int8: true, fixed: fixed, rows: b.buffer(dtype.I8, rowsOf(per, tokens), cols)}
 	if fixed == nil {
-		p.scale = b.buffer(dtype.F32, rowsOf(per, bundlepb.Scalar_T), blockLanes)
+		p.scale = b.buffer(dtype.F32, rowsOf(per, tokens), blockLanes)
 	}
 	return p
 }
@@ -133,7 +140,8 @@ func (b *builder) linear(n *ir.Node) error {
 		_, err := b.rows(n, 0)
 		return err
 	}
-	spec := kernels.LinearSpec{N: int(w[0].Coef), K: int(w[1].Coef), MaxRows: b.limits.Tokens,
+	rows := rowsIn(n, 0)
+	spec := kernels.LinearSpec{N: int(w[0].Coef), K: int(w[1].Coef), MaxRows: b.most(rows),
 		Bias: len(n.Args) == 5, Quantize: !from.int8, SwiGLU: b.readBy(n.Result(), ir.OpSwiGLU),
 		Static: from.fixed != nil}
 	spec.Name = suffixed(fmt.Sprintf("linear_%dx%d", spec.N, spec.K), affix(spec.Bias, "_bias"),
@@ -152,9 +160,9 @@ func (b *builder) linear(n *ir.Node) error {
 	if spec.SwiGLU {
 		cols /= 2
 	}
-	a["y"] = b.halves(cols)
+	a["y"] = b.halves(rows, cols)
 	b.put(n.Result(), a["y"])
-	b.launch(n.Site, spec, a, scalars{"rows": tokens()})
+	b.launch(n.Site, spec, a, scalars{"rows": count(rows)})
 	return nil
 }
 
@@ -173,10 +181,11 @@ func (b *builder) add(n *ir.Node) error {
 	if err != nil {
 		return err
 	}
-	spec := kernels.NormSpec{Width: width(n, 0), MaxRows: b.limits.Tokens, Add: true}
+	rows := rowsIn(n, 0)
+	spec := kernels.NormSpec{Width: width(n, 0), MaxRows: b.most(rows), Add: true}
 	spec.Name = fmt.Sprintf("add_%d", spec.Width)
-	sum := b.halves(spec.Width)
+	sum := b.halves(rows, spec.Width)
 	b.put(n.Result(), sum)
-	b.launch(n.Site, spec, args{"x": x, "y": y, "sum": sum}, scalars{"rows": tokens()})
+	b.launch(n.Site, spec, args{"x": x, "y": y, "sum": sum}, scalars{"rows": count(rows)})
 	return nil
 }

@@ -38,7 +38,10 @@ func section(i int) *bundlepb.Operand {
 
 // once finds a section that was asked for before, or makes it.
 func (b *builder) once(v *ir.Value, layout string, d dtype.Type, add func() int) *bundlepb.Operand {
-	key := fmt.Sprintf("%d %s %v", v.ID, layout, d)
+	return b.indexed(fmt.Sprintf("%d %s %v", v.ID, layout, d), add)
+}
+
+func (b *builder) indexed(key string, add func() int) *bundlepb.Operand {
 	i, ok := b.index[key]
 	if !ok {
 		i = add()

@@ -119,12 +119,14 @@ var choosers = map[ir.Op]chooser{
 	ir.OpMoEGate: (*builder).gate, ir.OpQGroupedLinear: (*builder).grouped,
 	ir.OpRoute: (*builder).route, ir.OpPermute: (*builder).dispatch, ir.OpCombine: (*builder).combine,
 	ir.OpAdd: (*builder).add, ir.OpTakeRows: (*builder).takeRows, ir.OpLinear: (*builder).head,
-	ir.OpQuantizeStatic: (*builder).quantizeStatic,
+	ir.OpQuantize: (*builder).quantize, ir.OpQuantizeStatic: (*builder).quantize,
+	ir.OpAllGather: (*builder).collective, ir.OpReduceScatter: (*builder).collective,
+	ir.OpAllReduce: (*builder).collective, ir.OpShard: (*builder).shard,
 }
 
 // views are the ops that kernels around them compute: their result lies where the argument does.
 var views = map[ir.Op]bool{ir.OpReshape: true, ir.OpSlice: true, ir.OpCast: true, ir.OpSwiGLU: true,
-	ir.OpQuantize: true}
+	ir.OpRebase: true}
 
 // absorbed are the ops that have no place of their own.
 var absorbed = map[ir.Op]bool{ir.OpInput: true, ir.OpState: true, ir.OpKVWrite: true, ir.OpRotary: true}
@@ -139,14 +141,18 @@ func (b *builder) node(n *ir.Node) error {
 	if !views[n.Op] {
 		return unsupported(n, "only models with grouped experts, quantized, have all of theirs")
 	}
-	if from, ok := b.at[n.Args[0].ID]; ok {
-		for _, r := range n.Results {
-			if _, known := b.at[r.ID]; !known {
-				b.at[r.ID] = from
-			}
+	b.view(n)
+	return nil
+}
+
+// view puts results where the argument lies, but for those that a kernel has stored.
+func (b *builder) view(n *ir.Node) {
+	from, ok := b.at[n.Args[0].ID]
+	for _, r := range n.Results {
+		if _, known := b.at[r.ID]; ok && !known {
+			b.at[r.ID] = from
 		}
 	}
-	return nil
 }
 
 // rows is the operand of a value that a kernel reads.

@@ -12,7 +12,7 @@ import (
 func main() { os.Exit(run(cli.New(), os.Args[1:])) }
 
 func run(app *cli.App, args []string) int {
-	root := runcmd.New(app, "moge-run")
+	root := runcmd.New(app, "moge-run", runcmd.Ascend)
 	root.Version = fmt.Sprint(bundle.FormatVersion)
 	root.SetVersionTemplate("moge-run reads bundle format {{.Version}}\n")
 	return app.Main(root, args)

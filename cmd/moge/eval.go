@@ -10,6 +10,7 @@ import (
 	"moge/cmd/internal/cli"
 	"moge/cmd/internal/exit"
 	"moge/cmd/internal/runcmd"
+	"moge/codegen/balance"
 	"moge/runtime/device"
 	"moge/runtime/engine"
 	"moge/runtime/eval"
@@ -20,6 +21,7 @@ type evalFlags struct {
 	maxKL, maxRise  float64
 	gateKL, gatePPL bool // the gates were given
 	threads         int
+	experts         expertFlags
 	json            *bool
 }
 
@@ -32,9 +34,11 @@ type evalReport struct {
 	BaseBundle string           `json:"base_bundle,omitempty"`
 	Comparison *eval.Comparison `json:"comparison,omitempty"`
 	Increase   *float64         `json:"perplexity_increase,omitempty"` // share of the base's
+	// Experts is what experts the scored tokens chose, with --experts.
+	Experts *balance.ExpertLoad `json:"experts,omitempty"`
 }
 
-const evalSchema = "moge.eval/1"
+const evalSchema = balance.LoadSchema
 
 const evalLong = `Eval measures how well the model predicts a text: the text is
 split at blank lines, each passage gets its beginning and end of sequence and is cut
@@ -44,7 +48,13 @@ window is not scored.
 With --base it compares the bundle with another one of the same model, usually the
 float one: perplexities, mean KL divergence of the base's prediction to the bundle's
 in nats, the share of tokens with the same likeliest continuation, and the share of
-equal expert choices by layer. A gate that is not met is exit code 4.`
+equal expert choices by layer. A gate that is not met is exit code 4.
+
+With --experts it counts what experts the scored tokens choose in each layer: the
+busiest one, which are chosen together most often, and the imbalance score, which is
+the most expert computations of a rank less the fewest, for each token of a batch,
+if the experts lie on --ep ranks. The tables of all experts are in the report with
+--json, which moge report shows with --load.`
 
 func newEval(app *cli.App) *cobra.Command {
 	var f evalFlags
@@ -52,10 +62,14 @@ func newEval(app *cli.App) *cobra.Command {
 		Use: "eval NAME.moge --text FILE", Short: "Measure perplexity, and compare with another bundle",
 		Long: evalLong,
 		Example: "  moge eval model.moge --text eval.txt\n" +
-			"  moge eval int8.moge --base float.moge --text eval.txt --max-ppl-increase 0.01",
+			"  moge eval int8.moge --base float.moge --text eval.txt --max-ppl-increase 0.01\n" +
+			"  moge eval model.moge --text eval.txt --experts --json > load.json",
 		Args: cli.Args("NAME.moge"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.gateKL, f.gatePPL = cmd.Flags().Changed("max-kl"), cmd.Flags().Changed("max-ppl-increase")
+			if err := f.experts.check(cmd); err != nil {
+				return err
+			}
 			return f.run(cmd.Context(), app, args[0])
 		},
 	}
@@ -66,6 +80,7 @@ func newEval(app *cli.App) *cobra.Command {
 	flags.Float64Var(&f.maxRise, "max-ppl-increase", 0,
 		"fail if perplexity is above the base's by more than this share, such as 0.01")
 	flags.IntVarP(&f.threads, "threads", "t", 0, "worker threads (default one a core)")
+	f.experts.add(cmd)
 	f.json = cli.JSONFlag(cmd, evalSchema)
 	must(cmd.MarkFlagRequired("text"))
 	must(cmd.MarkFlagFilename("text"))
@@ -112,6 +127,10 @@ func (f *evalFlags) measure(ctx context.Context, app *cli.App, r *evalReport, e 
 		app.Term.Advance("score", "tokens", int64(done), int64(total))
 	}
 	defer app.Term.Done()
+	if f.experts.on {
+		r.Perplexity, r.Experts, err = f.experts.measure(ctx, e, windows, progress)
+		return err
+	}
 	if f.base == "" {
 		r.Perplexity, err = eval.MeasurePerplexity(ctx, e, windows, progress)
 		return err
@@ -151,6 +170,9 @@ func (r *evalReport) write(app *cli.App, asJSON bool) error {
 	w, c := app.Out, r.Comparison
 	row(w, "perplexity", "%.4f over %d tokens in %d windows", r.Perplexity.Perplexity, r.Tokens,
 		r.Windows)
+	if r.Experts != nil {
+		printLoad(w, r.Experts)
+	}
 	if c == nil {
 		return nil
 	}

@@ -159,6 +159,7 @@ func (f *jobFlags) checkOverrides(m *driver.Model) error {
 
 // explain adds the file to an error that names a tensor only.
 func explain(m *driver.Model, err error) error {
+	err = withLegal(m, err)
 	var bad *weights.NonFiniteError
 	if errors.As(err, &bad) && m.Tensors != nil {
 		if t, ok := m.Tensors.Tensor(bad.Tensor); ok {

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +11,7 @@ import (
 	"moge/cmd/internal/cli"
 	"moge/codegen/driver"
 	"moge/ir/placement"
+	"moge/passes"
 )
 
 // placementFlags choose how a model lies over several ranks.
@@ -20,8 +21,8 @@ type placementFlags struct {
 	maxPadding float64
 }
 
-const placementUse = "how the model lies over the devices: h2p (attention dp, tp4; experts ep, tp2; shared tp), or " +
-	"parts such as attn=dp2,tp4:experts=ep4,tp2:shared=tp8:embed=tp4:head=tp8"
+const placementUse = "how the model lies over the devices: h2p (attention dp, tp4; experts ep, tp2; " +
+	"shared tp), or parts such as attn=dp2,tp4:experts=ep4,tp2:shared=tp8:embed=tp4:head=tp8"
 
 func (f *placementFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -53,21 +54,26 @@ func (f *placementFlags) set(cmd *cobra.Command, s *driver.Settings) error {
 	return nil
 }
 
-// legalPlacements is a hint for a placement that is not: what is, the first few of them.
-func legalPlacements(m placement.Model, s *driver.Settings) string {
-	list := placement.List(m, s.Passes.PlacementRules, s.Passes.Placement.Devices)
-	if len(list) == 0 {
-		return fmt.Sprintf("there is none for %d devices", s.Passes.Placement.Devices)
+// withLegal adds to the refusal of a placement which ones are legal, the first few of them.
+func withLegal(m *driver.Model, err error) error {
+	var illegal *placement.IllegalError
+	if !errors.As(err, &illegal) {
+		return err
 	}
-	const few = 4
+	devices := illegal.Placement.Devices
+	list := placement.List(passes.PlacementModel(m.Graph), illegal.Rules, devices)
+	if len(list) == 0 {
+		return fmt.Errorf("%w; there is none for %d devices", err, devices)
+	}
+	const few = 3
 	var names []string
 	for _, p := range list[:min(few, len(list))] {
 		names = append(names, p.String())
 	}
-	text := "legal are " + strings.Join(names, ", ")
-	if len(list) > few {
-		text += " and " + strconv.Itoa(len(list)-few) + " others; moge inspect DIR --devices " +
-			strconv.Itoa(s.Passes.Placement.Devices) + " lists them"
-	}
-	return text
+	return fmt.Errorf(
+		"%w; legal are %s and others: moge simulate DIR --devices %d --sweep placement lists them",
+		err,
+		strings.Join(names, ", "),
+		devices,
+	)
 }

@@ -27,8 +27,8 @@ func newRoot(app *cli.App) *cobra.Command {
 	}
 	root.AddCommand(
 		newInspect(app), newConvert(app), newQuantize(app), newCompile(app), newVerify(app),
-		newRun(app), newEval(app), newBench(app), newTokenize(app), newSynth(app), newDemo(app),
-		newVersion(app),
+		newRun(app), newEval(app), newBench(app), newReport(app), newTokenize(app), newSynth(app), newDemo(app),
+		newSimulate(app), newDoctor(app), newVersion(app),
 	)
 	return root
 }

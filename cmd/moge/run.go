@@ -13,7 +13,7 @@ import (
 	"moge/runtime/device"
 )
 
-func newRun(app *cli.App) *cobra.Command { return runcmd.New(app, "run", emulated) }
+func newRun(app *cli.App) *cobra.Command { return runcmd.New(app, "run", emulated, runcmd.Ascend) }
 
 // emulated runs bundles for cards without one.
 var emulated = runcmd.Device{

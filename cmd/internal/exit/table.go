@@ -14,6 +14,7 @@ import (
 	"moge/formats/tokenizer"
 	"moge/runtime/engine"
 	"moge/runtime/kv"
+	"moge/runtime/npu"
 )
 
 // first are the causes that count wherever they are wrapped.
@@ -24,6 +25,9 @@ var first = []Row{
 	{Resources, "disk quota exceeded", Is(syscall.EDQUOT)},
 	{Resources, "no memory", Is(syscall.ENOMEM)},
 	{Resources, "too many open files", Is(syscall.EMFILE)},
+	{Input, "bundle and chips, or rank table, do not fit", Is(npu.ErrInput)},
+	{Resources, "too few chips, or too little memory on them", Is(npu.ErrResources)},
+	{Failed, "driver, library or kernels of the chips are missing", Is(npu.ErrMissing)},
 }
 
 // Table is every kind of error that formats and runtime report.
