@@ -45,6 +45,12 @@ type Card interface {
 	Close() error
 }
 
+// Waiter is a card whose launches go on by themselves: a step has ended when Wait returns.
+type Waiter interface {
+	// Wait returns when all that was launched has ended, with what went wrong there.
+	Wait() error
+}
+
 // Opener brings up a card with the kernels of a bundle and room for need bytes of allocations, the
 // alignment of each included.
 type Opener func(ctx context.Context, b *bundle.Bundle, need int64) (Card, error)

@@ -78,6 +78,9 @@ func (r *runner) all(ctx context.Context) error {
 			return fmt.Errorf("step %d at %s: %w", i, s.site, err)
 		}
 	}
+	if w, ok := r.card.(Waiter); ok {
+		return w.Wait()
+	}
 	return nil
 }
 

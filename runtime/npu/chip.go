@@ -153,6 +153,11 @@ func (c *chip) Read(at card.Addr, into []byte) error {
 	})
 }
 
+var _ card.Waiter = (*chip)(nil)
+
+// Wait returns when all that was launched has ended.
+func (c *chip) Wait() error { return c.r.do(c.r.sync) }
+
 // Clear sets bytes to zero, behind what was launched before.
 func (c *chip) Clear(at card.Addr, bytes int64) error {
 	if bytes > 0 {
