@@ -1,6 +1,10 @@
 package cost
 
-import "moge/ir/placement"
+import (
+	"math"
+
+	"moge/ir/placement"
+)
 
 // Plan is how a model lies over the chips of a machine, and how its steps run.
 type Plan struct {
@@ -30,6 +34,20 @@ func (m *Machine) Placements(model *Model, devices int, padding float64) []place
 		}
 	}
 	return list
+}
+
+// Legal lists every legal placement, replicas too.
+func (m *Machine) Legal(model *Model, devices int, padding float64) []placement.Placement {
+	return placement.List(model.Sizes(), m.Rules(padding), devices)
+}
+
+// Padding is the largest share of zeros in a part of a placement, of what is real.
+func (m *Machine) Padding(model *Model, p placement.Placement) float64 {
+	most := 0.0
+	for _, part := range p.Parts(model.Sizes(), m.Rules(math.MaxFloat64)) {
+		most = max(most, part.Waste())
+	}
+	return most
 }
 
 // Neutral is the machine before anything was fitted or measured: all shares one, launches free.

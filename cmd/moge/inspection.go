@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"moge/codegen/driver"
+	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/formats/hf"
 	"moge/formats/safetensors"
@@ -14,7 +15,6 @@ import (
 	"moge/ir/dtype"
 	"moge/passes"
 	"moge/quant"
-	"moge/runtime/kv"
 )
 
 const inspectSchema = "moge.inspect/1"
@@ -150,22 +150,8 @@ func (r *inspection) addManifest(m *bundlepb.Manifest) {
 		Context: m.Model.Context, Experts: m.Model.Experts, ExpertsPerToken: m.Model.ExpertsPerToken,
 		Groups: m.Model.Groups}
 	r.Tensors, r.Shards = tallySections(m), len(m.Ranks)
-	r.Weights = []schemeMemory{{m.Model.Scheme, m.Ranks[0].Size}}
-	run := runTimeOf(&driver.Summary{Manifest: m, WeightBytes: m.Ranks[0].Size,
-		ArenaBytes: int64(m.Programs[0].ArenaBytes), CacheBytes: cacheBytes(m.Programs[0])})
+	r.Weights = []schemeMemory{{m.Model.Scheme, bundle.WeightBytes(m)}}
+	run := runTimeOf(&driver.Summary{Manifest: m, WeightBytes: bundle.WeightBytes(m),
+		ArenaBytes: driver.ArenaBytes(m), CacheBytes: driver.CacheBytes(m)})
 	r.RunTime = &run
-}
-
-// cacheBytes is a cache for as many positions as the program's limits allow.
-func cacheBytes(p *bundlepb.Program) int64 {
-	c := kv.Config{MaxTokens: int(p.Limits.MaxSeqs * p.Limits.Context), MaxSeqs: int(p.Limits.MaxSeqs),
-		Context: int(p.Limits.Context)}
-	for _, s := range p.States {
-		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width),
-			Type: dtype.Type(s.Dtype)})
-	}
-	if c.Validate() != nil {
-		return 0
-	}
-	return c.Bytes()
 }

@@ -33,7 +33,40 @@ type jobReport struct {
 	Warnings    []string   `json:"warnings"`
 	Casts       []cast     `json:"casts"`
 	PassTimes   []passTime `json:"pass_times,omitempty"`
-	Gate        *gateFacts `json:"gate,omitempty"` // of a bundle for a card
+	Gate        *gateFacts `json:"gate,omitempty"`  // of a bundle for a card
+	Ranks       *rankFacts `json:"ranks,omitempty"` // of a bundle for several
+}
+
+// rankFacts are how a model lies over ranks.
+type rankFacts struct {
+	Count     int            `json:"count"`
+	Placement string         `json:"placement"`
+	Weights   int64          `json:"weight_bytes_each"`
+	Balance   string         `json:"balance,omitempty"`
+	Traffic   []trafficFacts `json:"traffic"` // of a step with one token a rank, pass by pass
+}
+
+type trafficFacts struct {
+	Pass        string `json:"after"`
+	Collectives int    `json:"collectives"`
+	Bytes       int64  `json:"bytes_sent_each"`
+}
+
+func ranksOf(s *driver.Summary) *rankFacts {
+	m := s.Manifest
+	if len(m.Ranks) == 1 {
+		return nil
+	}
+	r := &rankFacts{Count: len(m.Ranks), Weights: m.Ranks[0].Size, Balance: m.GetCertificate().GetReason()}
+	for _, kv := range m.Config {
+		if kv.Key == "placement" {
+			r.Placement = kv.Value
+		}
+	}
+	for _, t := range s.Report.Traffic {
+		r.Traffic = append(r.Traffic, trafficFacts{t.Pass, t.Count, t.Bytes})
+	}
+	return r
 }
 
 type modelFacts struct {
@@ -82,6 +115,7 @@ func (f *jobFlags) summary(schema string, m *driver.Model, s *driver.Summary) *j
 		run := runTimeOf(s)
 		r.RunTime = &run
 		r.Gate = gateOf(s.Manifest)
+		r.Ranks = ranksOf(s)
 	}
 	for _, c := range s.Casts {
 		r.Casts = append(r.Casts, cast{c.Tensor, c.Overflow, c.Flush, c.NonFinite, c.CastReport})

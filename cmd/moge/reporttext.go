@@ -39,9 +39,24 @@ func (r *jobReport) print(app *cli.App) {
 	if g := r.Gate; g != nil {
 		row(w, "gate", "%s", g)
 	}
+	r.Ranks.print(w)
 	row(w, "memory", "%s at least to compile", units.Bytes(r.Memory))
 	list(app, w, "warning", r.Warnings)
 	list(app, w, "cast", r.castLines())
+}
+
+// print tells how the model lies over ranks, and what the passes saved between them.
+func (r *rankFacts) print(w io.Writer) {
+	if r == nil {
+		return
+	}
+	row(w, "ranks", "%d of %s each, %s", r.Count, units.Bytes(r.Weights), r.Placement)
+	if r.Balance != "" {
+		row(w, "balance", "%s", r.Balance)
+	}
+	first, last := r.Traffic[0], r.Traffic[len(r.Traffic)-1]
+	row(w, "traffic", "%d collectives a step; with a token a rank each rank sends %s, %s as first cut",
+		last.Collectives, units.Bytes(last.Bytes), units.Bytes(first.Bytes))
 }
 
 func (r *jobReport) linears() string {

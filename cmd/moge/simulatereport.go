@@ -75,6 +75,7 @@ type simulatedRow struct {
 	Batch         int64   `json:"batch"`
 	Fits          bool    `json:"fits"`
 	Memory        int64   `json:"total_bytes"`
+	Padding       float64 `json:"padding"` // largest share of zeros in a part, of what is real
 	Seconds       float64 `json:"seconds"`
 	TokensPerChip float64 `json:"tokens_per_second_and_chip"`
 	Communication float64 `json:"communication_share"`
@@ -174,7 +175,7 @@ func (s *simulation) sweptPlacements(chips int) []string {
 		return []string{s.placement}
 	}
 	var list []string
-	for _, p := range s.machine.Placements(s.model, chips, s.padding/100) {
+	for _, p := range s.machine.Legal(s.model, chips, s.padding/100) {
 		list = append(list, p.String())
 	}
 	return list
@@ -205,7 +206,7 @@ func (s *simulation) row(chips int, text string, batch int64) (simulatedRow, err
 	memory := s.machine.Memory(s.model, p.Placement, step)
 	e := s.machine.Estimate(p.Ops(nil, s.model, step), p.Style)
 	return simulatedRow{Devices: chips, Placement: p.Placement.String(), Batch: batch,
-		Fits: memory.Fits(), Memory: memory.Total(), Seconds: e.Seconds, Communication: e.Communication(),
+		Fits: memory.Fits(), Memory: memory.Total(), Padding: s.machine.Padding(s.model, p.Placement), Seconds: e.Seconds, Communication: e.Communication(),
 		TokensPerChip: float64(batch) / e.Seconds / float64(chips)}, nil
 }
 
@@ -266,14 +267,14 @@ func (s *simulatedStep) table(w io.Writer) {
 }
 
 func (r *simulateReport) table(w io.Writer) {
-	fmt.Fprintf(w, "\n%7s %6s %10s %12s %8s %10s  %s\n", "devices", "batch", "ms", "tokens/s·chip",
-		"links", "memory", "placement")
+	fmt.Fprintf(w, "\n%7s %6s %10s %12s %8s %10s %8s  %s\n", "devices", "batch", "ms", "tokens/s·chip",
+		"links", "memory", "padding", "placement")
 	for _, x := range r.Sweep {
 		memory := units.Bytes(x.Memory)
 		if !x.Fits {
 			memory = "too much"
 		}
-		fmt.Fprintf(w, "%7d %6d %10.2f %12.1f %7.1f%% %10s  %s\n", x.Devices, x.Batch, 1000*x.Seconds,
-			x.TokensPerChip, 100*x.Communication, memory, x.Placement)
+		fmt.Fprintf(w, "%7d %6d %10.2f %12.1f %7.1f%% %10s %7.1f%%  %s\n", x.Devices, x.Batch, 1000*x.Seconds,
+			x.TokensPerChip, 100*x.Communication, memory, 100*x.Padding, x.Placement)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"moge/ir"
 	"moge/ir/dtype"
 	"moge/passes"
+	"moge/runtime/device"
 	"moge/runtime/kv"
 )
 
@@ -145,21 +146,31 @@ type Summary struct {
 
 // Summary describes the plan.
 func (p *Prepared) Summary() *Summary {
-	program := p.Plan.Manifest.Programs[0]
 	return &Summary{
 		Manifest: p.Plan.Manifest, Report: p.Report,
-		WeightBytes: bundle.WeightBytes(p.Plan.Manifest), ArenaBytes: int64(program.ArenaBytes),
-		CacheBytes: cacheBytes(program), MinimumMemory: p.Plan.MinimumMemory(), Units: len(p.Plan.Units),
+		WeightBytes: bundle.WeightBytes(p.Plan.Manifest), ArenaBytes: ArenaBytes(p.Plan.Manifest),
+		CacheBytes: CacheBytes(p.Plan.Manifest), MinimumMemory: p.Plan.MinimumMemory(), Units: len(p.Plan.Units),
 	}
 }
 
-func cacheBytes(program *bundlepb.Program) int64 {
+// ArenaBytes is the memory for activations of all ranks of a bundle.
+func ArenaBytes(m *bundlepb.Manifest) int64 {
+	return int64(m.Programs[0].ArenaBytes) * int64(len(m.Ranks))
+}
+
+// CacheBytes is the memory, on all ranks of a bundle, of a cache for as many positions as its limits
+// allow; 0 for limits that make none.
+func CacheBytes(m *bundlepb.Manifest) int64 {
+	program := m.Programs[0]
 	limits := program.Limits
-	c := kv.Config{MaxTokens: int(limits.MaxSeqs * limits.Context), MaxSeqs: int(limits.MaxSeqs),
-		Context: int(limits.Context)}
+	seqs := device.GroupsOf(m).Seqs(int(limits.MaxSeqs))
+	c := kv.Config{MaxTokens: seqs * int(limits.Context), MaxSeqs: seqs, Context: int(limits.Context)}
 	for _, s := range program.States {
 		c.Slots = append(c.Slots, kv.Slot{Name: s.Name, Heads: int(s.Heads), Width: int(s.Width),
 			Type: dtype.Type(s.Dtype)})
 	}
-	return c.Bytes()
+	if c.Validate() != nil {
+		return 0
+	}
+	return c.Bytes() * int64(len(m.Ranks))
 }
