@@ -12,7 +12,7 @@ import (
 func arguments(programs []*device.Program) []byte {
 	var b strings.Builder
 	b.WriteString(
-		`// Launch arguments of the kernels: fill the struct and hand it to aclrtLaunchKernel with its size.
+		`// Launch arguments of the kernels: fill the struct and hand it to Launch of launch.h.
 // Pointers are addresses in device memory. Every tensor needs 32 bytes of slack behind its end.
 #pragma once
 

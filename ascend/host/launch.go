@@ -40,17 +40,49 @@ inline aclError Open(Kernels &k, const char *path)
 			p.Name, p.Name)
 	}
 	b.WriteString("    return e;\n}\n")
+	b.WriteString(argumentList)
 	for _, p := range programs {
 		fmt.Fprintf(&b, `
 // %s
 inline aclError Launch(const Kernels &k, %s_arguments &a, aclrtStream stream)
 {
-    return aclrtLaunchKernel(k.%s, %d, &a, sizeof(a), stream);
-}
-`, p.Doc, p.Name, p.Name, p.Blocks())
+    ArgumentList list(k.%s);
+`, p.Doc, p.Name, p.Name)
+		for _, g := range p.Globals {
+			fmt.Fprintf(&b, "    list.Append(a.%s);\n", g.Name)
+		}
+		for _, v := range p.Params {
+			fmt.Fprintf(&b, "    list.Append(a.%s);\n", v.Name)
+		}
+		fmt.Fprintf(&b, "    return list.Launch(k.%s, %d, stream);\n}\n", p.Name, p.Blocks())
 	}
 	return []byte(b.String())
 }
+
+// argumentList hands arguments over one by one. What aclrtLaunchKernel takes lies in device memory and
+// begins with arguments of the runtime's own; here the runtime lays all of them out.
+const argumentList = `
+// ArgumentList is the arguments of one launch, in the order of the kernel.
+struct ArgumentList {
+    aclrtArgsHandle list = nullptr;
+    aclError error;
+
+    explicit ArgumentList(aclrtFuncHandle f) { error = aclrtKernelArgsInit(f, &list); }
+
+    template <typename T> void Append(T &value)
+    {
+        aclrtParamHandle param = nullptr;
+        if (error == ACL_SUCCESS) error = aclrtKernelArgsAppend(list, &value, sizeof(value), &param);
+    }
+
+    aclError Launch(aclrtFuncHandle f, uint32_t blocks, aclrtStream stream)
+    {
+        if (error == ACL_SUCCESS) error = aclrtKernelArgsFinalize(list);
+        if (error == ACL_SUCCESS) error = aclrtLaunchKernelWithConfig(f, blocks, stream, nullptr, list, nullptr);
+        return error;
+    }
+};
+`
 
 // smokeHead is what does not depend on the kernels.
 const smokeHead = `// Launches every kernel once, on zeros and the smallest numbers it takes, and says

@@ -73,7 +73,7 @@ func TestProjectHoldsEveryKernelTwice(t *testing.T) {
 		"cann8/CMakeLists.txt": {"ascend310p3", "    first.cpp\n    second.cpp\n", "--cce-auto-sync=off"},
 		"cann9/CMakeLists.txt": {"dav-2002", "    first.asc\n    second.asc\n", "--cce-auto-sync=off"},
 		"include/arguments.h":  {"struct first_arguments {\n    void *x;", "int32_t rows; // 1 to 64", "== 24"},
-		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "aclrtLaunchKernel(function, 8,"},
+		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "aclrtLaunchKernelWithConfig(function, 8,"},
 	} {
 		for _, want := range wants {
 			if !strings.Contains(all[path], want) {
@@ -110,7 +110,7 @@ func TestProjectRefuses(t *testing.T) {
 }
 
 // The host program compiles, against a stand-in for AscendCL, loads the binary, launches every kernel
-// with a struct of the size that the launch expects, and says which failed.
+// with its arguments one by one, and says which failed.
 func TestHostProgramLaunchesEveryKernel(t *testing.T) {
 	compiler, err := exec.LookPath("g++")
 	if err != nil {
@@ -139,7 +139,7 @@ func TestHostProgramLaunchesEveryKernel(t *testing.T) {
 	}
 	out, err = exec.Command(program, "kernels.o").CombinedOutput()
 	want := fmt.Sprintf(
-		"load kernels.o\nlaunch a on 8, 24 bytes\n%-40s ran 0\nlaunch broken on 8, 24 bytes\n%-40s FAILED 507\n",
+		"load kernels.o\nlaunch a on 8, 3 arguments of 8 8 4 bytes\n%-40s ran 0\nlaunch broken on 8, 3 arguments of 8 8 4 bytes\n%-40s FAILED 507\n",
 		"a",
 		"broken",
 	)

@@ -34,7 +34,8 @@ With CANN installed and its set_env.sh sourced:
 ## Launch
 
 Include launch.h, call Open with the binary that was built, fill the struct of a kernel and call
-Launch: it is aclrtLaunchKernel(function, %d, &arguments, sizeof arguments, stream) or fewer blocks.
+Launch: it is aclrtLaunchKernelWithConfig(function, %d, stream, ...) or fewer blocks, with the list of
+arguments that aclrtKernelArgsAppend makes.
 Tensors lie as the head of each source says: rows start on 32 bytes and storage is allocated to 16
 rows, with 32 bytes of slack behind every tensor. Tensors called syncArea must be zero before every
 launch. To see what a card says to all of them:

@@ -34,8 +34,30 @@ inline aclError aclrtBinaryGetFunction(aclrtBinHandle, const char *name, aclrtFu
     *f = const_cast<char *>(name);
     return 0;
 }
-inline aclError aclrtLaunchKernel(aclrtFuncHandle f, uint32_t blocks, void *args, size_t bytes, aclrtStream)
+struct ArgumentSizes {
+    int count = 0;
+    size_t bytes[16];
+};
+typedef ArgumentSizes *aclrtArgsHandle;
+typedef void *aclrtParamHandle;
+struct aclrtLaunchKernelCfg;
+inline aclError aclrtKernelArgsInit(aclrtFuncHandle, aclrtArgsHandle *list)
 {
-    std::printf("launch %s on %u, %zu bytes\n", static_cast<char *>(f), blocks, bytes);
+    *list = new ArgumentSizes;
+    return 0;
+}
+inline aclError aclrtKernelArgsAppend(aclrtArgsHandle list, void *, size_t bytes, aclrtParamHandle *)
+{
+    list->bytes[list->count++] = bytes;
+    return 0;
+}
+inline aclError aclrtKernelArgsFinalize(aclrtArgsHandle) { return 0; }
+inline aclError aclrtLaunchKernelWithConfig(aclrtFuncHandle f, uint32_t blocks, aclrtStream, aclrtLaunchKernelCfg *,
+                                            aclrtArgsHandle list, void *)
+{
+    std::printf("launch %s on %u, %d arguments of", static_cast<char *>(f), blocks, list->count);
+    for (int i = 0; i < list->count; i++) std::printf(" %zu", list->bytes[i]);
+    std::printf(" bytes\n");
+    delete list;
     return std::strcmp(static_cast<char *>(f), "broken") == 0 ? 507 : 0;
 }
