@@ -107,8 +107,8 @@ func TestPublishedModelNeedsSeveralChips(t *testing.T) {
 		a := assessed(t, g, c.product)
 		want := Finding{Blocks: true, Rule: "memory", Why: fmt.Sprintf("weights of 68.6 GiB, an arena of %s and "+
 			"2.0 GiB kept free are more than the %s of a chip", gib(a.Arena), c.memory),
-			Instead: fmt.Sprintf("the weights alone need %d chips of %s, an estimate by division: bundles for "+
-				"several chips are not made yet", c.chips, c.product)}
+			Instead: fmt.Sprintf("the weights alone need %d chips of %s, an estimate by division: moge simulate DIR "+
+				"--target %s --devices %d tells how the model lies over them", c.chips, c.product, c.product, c.chips)}
 		if a.Findings[0] != want || a.Chips != c.chips || a.Contexts != nil || a.Arena == 0 {
 			t.Errorf("%s: got %+v, %d chips, contexts %v, arena %d; want %+v", c.product, a.Findings[0], a.Chips,
 				a.Contexts, a.Arena, want)

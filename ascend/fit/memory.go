@@ -117,6 +117,15 @@ func gcd(a, b int64) int64 {
 	return a
 }
 
+// powerOfTwo is the least power of two that is at least n: what placements divide by.
+func powerOfTwo(n int) int {
+	p := 1
+	for p < n {
+		p *= 2
+	}
+	return p
+}
+
 // tooLarge says that weights and arena are more than a chip has.
 func (a *Assessment) tooLarge() Finding {
 	f := Finding{Blocks: true, Rule: "memory", Why: fmt.Sprintf(
@@ -128,7 +137,8 @@ func (a *Assessment) tooLarge() Finding {
 	}
 	if a.Chips > 1 {
 		ways = append(ways, fmt.Sprintf("the weights alone need %d chips of %s, an estimate by division: "+
-			"bundles for several chips are not made yet", a.Chips, a.Product.Name))
+			"moge simulate DIR --target %s --devices %d tells how the model lies over them", a.Chips, a.Product.Name,
+			a.Product.Name, powerOfTwo(a.Chips)))
 	}
 	if len(ways) == 0 {
 		ways = append(ways, "take fewer tokens a step with --max-batch-tokens")

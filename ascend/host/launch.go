@@ -78,8 +78,8 @@ struct ArgumentList {
     aclError Launch(aclrtFuncHandle f, uint32_t blocks, aclrtStream stream)
     {
         if (error == ACL_SUCCESS) error = aclrtKernelArgsFinalize(list);
-        if (error == ACL_SUCCESS) error = aclrtLaunchKernelWithConfig(f, blocks, stream, nullptr, list, nullptr);
-        return error;
+        if (error != ACL_SUCCESS) return error;
+        return aclrtLaunchKernelWithConfig(f, blocks, stream, nullptr, list, nullptr);
     }
 };
 `

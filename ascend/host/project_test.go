@@ -73,7 +73,8 @@ func TestProjectHoldsEveryKernelTwice(t *testing.T) {
 		"cann8/CMakeLists.txt": {"ascend310p3", "    first.cpp\n    second.cpp\n", "--cce-auto-sync=off"},
 		"cann9/CMakeLists.txt": {"dav-2002", "    first.asc\n    second.asc\n", "--cce-auto-sync=off"},
 		"include/arguments.h":  {"struct first_arguments {\n    void *x;", "int32_t rows; // 1 to 64", "== 24"},
-		"README.md":            {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |", "aclrtLaunchKernelWithConfig(function, 8,"},
+		"README.md": {"Ascend310P3", "| first | y[T, 32] = 2 x[T, 32], half. | rows 1..64 |",
+			"aclrtLaunchKernelWithConfig(function, 8,"},
 	} {
 		for _, want := range wants {
 			if !strings.Contains(all[path], want) {
@@ -138,11 +139,9 @@ func TestHostProgramLaunchesEveryKernel(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	out, err = exec.Command(program, "kernels.o").CombinedOutput()
-	want := fmt.Sprintf(
-		"load kernels.o\nlaunch a on 8, 3 arguments of 8 8 4 bytes\n%-40s ran 0\nlaunch broken on 8, 3 arguments of 8 8 4 bytes\n%-40s FAILED 507\n",
-		"a",
-		"broken",
-	)
+	const launched = "on 8, 3 arguments of 8 8 4 bytes"
+	want := fmt.Sprintf("load kernels.o\nlaunch a %s\n%-40s ran 0\nlaunch broken %s\n%-40s FAILED 507\n", launched, "a",
+		launched, "broken")
 	if string(out) != want || err == nil || err.Error() != "exit status 1" {
 		t.Errorf("%v\n%s\nwant\n%s", err, out, want)
 	}

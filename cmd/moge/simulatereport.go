@@ -206,7 +206,8 @@ func (s *simulation) row(chips int, text string, batch int64) (simulatedRow, err
 	memory := s.machine.Memory(s.model, p.Placement, step)
 	e := s.machine.Estimate(p.Ops(nil, s.model, step), p.Style)
 	return simulatedRow{Devices: chips, Placement: p.Placement.String(), Batch: batch,
-		Fits: memory.Fits(), Memory: memory.Total(), Padding: s.machine.Padding(s.model, p.Placement), Seconds: e.Seconds, Communication: e.Communication(),
+		Fits: memory.Fits(), Memory: memory.Total(), Padding: s.machine.Padding(s.model, p.Placement),
+		Seconds: e.Seconds, Communication: e.Communication(),
 		TokensPerChip: float64(batch) / e.Seconds / float64(chips)}, nil
 }
 

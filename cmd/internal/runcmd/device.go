@@ -6,15 +6,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"moge/cmd/internal/cli"
-	"moge/runtime/cpudevice"
 	"moge/runtime/device"
+	"moge/runtime/engine"
 )
 
 // Device is what --device can name.
 type Device struct {
 	Name    string
 	Summary string // for completion
-	Card    bool   // it runs bundles that were made for cards
+	Card    bool   // it runs no other bundles than those for cards; else it runs any
 	// Help is a paragraph of the command's help; may be empty.
 	Help string
 	// Make gives the device; app is for notes.
@@ -22,8 +22,10 @@ type Device struct {
 }
 
 // cpuDevice is what runs bundles where nothing is said.
-var cpuDevice = Device{Name: "cpu", Summary: "this processor, for bundles made for cpu",
-	Make: func(context.Context, *cli.App) (device.Device, error) { return cpudevice.Device{}, nil }}
+var cpuDevice = Device{Name: "cpu", Summary: "this processor, for bundles made for cpu or for a card",
+	Help: `A bundle that was compiled for a card runs on the processor as well (--device cpu),
+at less speed than one that was compiled for it.`,
+	Make: func(context.Context, *cli.App) (device.Device, error) { return engine.CPU{}, nil }}
 
 func (f *flags) addDevice(cmd *cobra.Command) {
 	f.device.Value = cpuDevice.Name

@@ -108,16 +108,18 @@ func (f *flags) open(ctx context.Context, app *cli.App, dir string) (*engine.Eng
 	return open(ctx, app, dir, engine.Options{Device: d, FullCheck: f.check.Value == "full", Load: load})
 }
 
-// contextOf is how many positions a bundle was compiled for; one that was not made for the device is
-// an error. No weights are opened.
+// contextOf is how many positions a bundle was compiled for; one that the device does not run is an
+// error. No weights are opened.
 func contextOf(dir string, on Device) (int64, error) {
 	b, err := bundle.Open(dir, bundle.OpenOptions{Ranks: []int{}})
 	if err != nil {
 		return 0, err
 	}
 	defer b.Close()
-	if err := device.CheckTarget(b, on.Card); err != nil {
-		return 0, err
+	if on.Card {
+		if err := device.CheckTarget(b, true); err != nil {
+			return 0, err
+		}
 	}
 	return b.Program(bundle.StepProgram).Limits.Context, nil
 }
