@@ -33,6 +33,9 @@ func New(g *ir.Graph, chip *soc.Chip, l Limits) (*Model, error) {
 	return &Model{b}, nil
 }
 
+// WeightBytes is the size of the weight file of a rank.
+func (m *Model) WeightBytes() (int64, error) { return bundle.Layout(m.sections, nil) }
+
 // Select gives the specs of the kernels of a graph, sorted by name; see New.
 func Select(g *ir.Graph, chip *soc.Chip, l Limits) ([]kernels.Spec, error) {
 	m, err := New(g, chip, l)
