@@ -97,6 +97,9 @@ func (p *Planner) Plan(ctx context.Context, g *ir.Graph, l codegen.Limits) (
 		return nil, nil, err
 	}
 	plan.Manifest.Targets = []string{p.Product}
+	if err := checkMemory(p.Product, plan.Manifest); err != nil {
+		return nil, nil, err
+	}
 	if plan.Manifest.Gate, err = p.judge(ctx, e); err != nil {
 		return nil, nil, err
 	}

@@ -16,6 +16,7 @@ import (
 var rows = []exit.Row{
 	{Code: exit.Usage, What: "a choice that no input could meet",
 		Match: exit.As[*driver.UsageError]()},
+	{Code: exit.Resources, What: "a chip does not hold its part", Match: exit.As[*cards.MemoryError]()},
 	{Code: exit.Resources, What: "--max-memory is too small", Match: exit.As[*codegen.MemoryError]()},
 	{Code: exit.Gate, What: "bundle differs from its source", Match: exit.As[*driver.MismatchError]()},
 	{Code: exit.Gate, What: "a kernel does not give what it must", Match: exit.As[*cards.FailedError]()},
