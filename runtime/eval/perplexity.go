@@ -44,6 +44,12 @@ func TextWindows(e *engine.Engine, text string, size int) ([][]int32, error) {
 // predicts, is not scored. The result is exp of the mean loss over all scored tokens.
 func MeasurePerplexity(ctx context.Context, e *engine.Engine, windows [][]int32,
 	progress Progress) (*Perplexity, error) {
+	return measure(ctx, e, windows, progress, func(device.Runner, []piece) error { return nil })
+}
+
+// measure scores, and shows each step to see.
+func measure(ctx context.Context, e *engine.Engine, windows [][]int32, progress Progress,
+	see func(device.Runner, []piece) error) (*Perplexity, error) {
 	s, err := newScoring(windows, progress, e)
 	if err != nil {
 		return nil, err
@@ -54,8 +60,10 @@ func MeasurePerplexity(ctx context.Context, e *engine.Engine, windows [][]int32,
 	for _, pieces := range s.steps {
 		var losses []float64
 		err := w.step(ctx, pieces, func(r device.Runner) (err error) {
-			losses, err = s.losses(r, pieces)
-			return err
+			if losses, err = s.losses(r, pieces); err != nil {
+				return err
+			}
+			return see(r, pieces)
 		})
 		if err != nil {
 			return nil, err
