@@ -14,11 +14,11 @@ var errorMark = regexp.MustCompile(`// error (.+)`)
 // problemsOf compiles kernels together; when some messages come only after others are gone (lint,
 // then the front end, then the back end), those with problems are taken out and the rest compiled
 // again.
-func problemsOf(t *testing.T, kernels []Source) []Problem {
+func problemsOf(t *testing.T, chip string, kernels []Source) []Problem {
 	t.Helper()
 	var all []Problem
 	for len(kernels) > 0 {
-		lib, err := Compile(context.Background(), chipNamed(t, "Ascend310P3"), kernels)
+		lib, err := Compile(context.Background(), chipNamed(t, chipNames[chip]), kernels)
 		if err == nil {
 			lib.Close()
 			break
@@ -42,28 +42,31 @@ func problemsOf(t *testing.T, kernels []Source) []Problem {
 // What the device compiler refuses does not compile here either, with the place in the kernel text.
 func TestRefused(t *testing.T) {
 	needCompiler(t)
-	kernels := archive{"refused.txtar", head, "}\n"}.sources(t, "310p")
-	problems := problemsOf(t, slices.Clone(kernels))
-	for _, k := range kernels {
-		t.Run(k.Name, func(t *testing.T) {
-			for i, line := range strings.Split(k.Text, "\n") {
-				m := errorMark.FindStringSubmatch(line)
-				if m == nil {
-					continue
-				}
-				if !slices.ContainsFunc(problems, func(p Problem) bool {
-					inFrame := strings.Contains(m[1], "frame size") // belongs to the whole function
-					return p.Kernel == k.Name && (p.Line == i+1 || inFrame) &&
-						strings.Contains(p.Message, m[1])
-				}) {
-					t.Errorf("no problem %q at line %d", m[1], i+1)
-				}
-			}
-			for _, p := range problems {
-				if p.Kernel == k.Name {
-					t.Log(p)
-				}
-			}
-		})
+	for chip, file := range map[string]string{"310p": "refused.txtar", "910b": "910b/refused.txtar"} {
+		kernels := archive{file, head, "}\n"}.sources(t, chip)
+		problems := problemsOf(t, chip, slices.Clone(kernels))
+		for _, k := range kernels {
+			t.Run(chip+"/"+k.Name, func(t *testing.T) { checkRefused(t, k, problems) })
+		}
+	}
+}
+
+func checkRefused(t *testing.T, k Source, problems []Problem) {
+	for i, line := range strings.Split(k.Text, "\n") {
+		m := errorMark.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		if !slices.ContainsFunc(problems, func(p Problem) bool {
+			inFrame := strings.Contains(m[1], "frame size") // belongs to the whole function
+			return p.Kernel == k.Name && (p.Line == i+1 || inFrame) && strings.Contains(p.Message, m[1])
+		}) {
+			t.Errorf("no problem %q at line %d", m[1], i+1)
+		}
+	}
+	for _, p := range problems {
+		if p.Kernel == k.Name {
+			t.Log(p)
+		}
 	}
 }

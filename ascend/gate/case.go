@@ -32,4 +32,8 @@ type Output struct {
 	// different rows.
 	Want func(row, col int) (value, bound float64)
 	Why  string
+	// Settle, if not nil, is called with each element before Want is: where the bounds leave a
+	// kernel several choices, what is wanted of it and of the outputs after it follows the one that
+	// it made, if it is one of them.
+	Settle func(row, col int, got float64)
 }

@@ -70,6 +70,9 @@ func (o Output) compareRow(name string, data []byte, row int) Comparison {
 	size := o.Type.Bits() / 8
 	for col := range o.Cols {
 		got := o.value(data[o.at(row, col)*size:])
+		if o.Settle != nil {
+			o.Settle(row, col, got)
+		}
 		want, bound := o.Want(row, col)
 		c.element(got, want, bound)
 		if c.Wrong == "" && !within(got, want, bound) {

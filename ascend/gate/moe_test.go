@@ -52,7 +52,7 @@ func TestGateReferenceIsTheIR(t *testing.T) {
 	const tokens = 40
 	s := kernels.GateSpec{Width: 48, Experts: 24, Groups: 3, LocalGroups: 3, MaxTokens: tokens,
 		Scale: true}
-	for _, n := range []numbers{exactSums, anySums} {
+	for _, n := range []numbers{exactSums, anySums, nearTies} {
 		g := newGating(s, tokens, n, random(5, 0))
 		out := evaluated(t, ir.OpMoEGate, []ir.Attr{ir.Int("groups", int64(s.Groups))},
 			tensor.FromF32(g.x, tokens, int64(s.Width)),
@@ -61,8 +61,11 @@ func TestGateReferenceIsTheIR(t *testing.T) {
 		c := g.asCase()
 		for i, w := range out[0].F32 {
 			row, col := i/s.Groups, i%s.Groups
-			id, _ := c.Want[0].Want(row, col)
 			at := col*g.size + int(out[1].I32[i])%g.size
+			if c.Want[0].Settle != nil {
+				c.Want[0].Settle(row, col, float64(at))
+			}
+			id, _ := c.Want[0].Want(row, col)
 			if int(id) != at {
 				t.Fatalf("token %d%v: expert %v, want %d", row, n, id, at)
 			}
@@ -70,6 +73,47 @@ func TestGateReferenceIsTheIR(t *testing.T) {
 				t.Errorf("token %d%v: weight %v, want %v within %v", row, n, v, w, bound)
 			}
 		}
+	}
+}
+
+// Of a near tie either expert is accepted, with its own weight and no other; all others are not.
+func TestNearTiesHaveTwoAnswers(t *testing.T) {
+	const tokens = 12
+	s := kernels.GateSpec{Width: 48, Experts: 24, Groups: 3, LocalGroups: 2, MaxTokens: tokens,
+		Scale: true}
+	g := newGating(s, tokens, nearTies, random(8, 0))
+	g.first = 1
+	c := g.asCase()
+	answer := func(row, col, id, weightOf int) string {
+		ids, weights := make([]int32, tokens*8), make([]float32, tokens*8)
+		for i, best := range g.ids() {
+			at := i/2*8 + i%2
+			ids[at] = best
+			weights[at] = float32(g.weight(i/2, int(best)))
+		}
+		ids[row*8+col], weights[row*8+col] = int32(id), float32(g.weight(row, weightOf))
+		wrong := c.Want[0].compare("ids", ints(ids)).Wrong
+		return wrong + c.Want[1].compare("weights", floats(weights)).Wrong
+	}
+	near := 0
+	for i, best := range g.ids() {
+		row, col := i/2, i%2
+		for id := col * g.size; id < (col+1)*g.size; id++ {
+			group := g.probs[row].of[(g.first+col)*g.size:][:g.size]
+			may := g.probs[row].mayBeat(group, id-col*g.size)
+			if got := answer(row, col, id, id); (got == "") != may {
+				t.Errorf("token %d, expert %d for %d: %q, near tie %v", row, id, best, got, may)
+			}
+			if may && id != int(best) {
+				near++
+				if answer(row, col, id, int(best)) == "" {
+					t.Errorf("token %d: expert %d with the weight of %d", row, id, best)
+				}
+			}
+		}
+	}
+	if near < 3 {
+		t.Errorf("%d near ties among %d choices", near, tokens*2)
 	}
 }
 

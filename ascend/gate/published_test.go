@@ -48,7 +48,8 @@ func BenchmarkPublishedModelEveryShape(b *testing.B) {
 	benchGate(b, chip, specsWithin(b, publishedConfig, chip, l), gate.All)
 }
 
-func chip310P(b *testing.B) *soc.Chip {
+func chip310P(b testing.TB) *soc.Chip {
+	b.Helper()
 	chip, err := soc.Find("Ascend310P3")
 	if err != nil {
 		b.Fatal(err)
@@ -58,21 +59,27 @@ func chip310P(b *testing.B) *soc.Chip {
 
 func benchGate(b *testing.B, chip *soc.Chip, specs []kernels.Spec, shapes gate.Shapes) {
 	for b.Loop() {
-		_, ks, err := gate.Emit(chip, specs)
-		if err != nil {
-			b.Fatal(err)
-		}
-		r, err := gate.Run(context.Background(), chip, ks, gate.Options{Seed: 1, Shapes: shapes})
-		if err != nil {
-			b.Fatal(err)
-		}
-		var text strings.Builder
-		if err := r.WriteText(&text); err != nil {
-			b.Fatal(err)
-		}
-		b.Logf("\n%s", text.String())
-		if !r.Passed() {
-			b.Fail()
-		}
+		gateOnce(b, chip, specs, shapes)
+	}
+}
+
+// gateOnce emits kernels and executes them, which all must pass.
+func gateOnce(t testing.TB, chip *soc.Chip, specs []kernels.Spec, shapes gate.Shapes) {
+	t.Helper()
+	_, ks, err := gate.Emit(chip, specs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := gate.Run(context.Background(), chip, ks, gate.Options{Seed: 1, Shapes: shapes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("\n%s", text.String())
+	if !r.Passed() {
+		t.Fail()
 	}
 }

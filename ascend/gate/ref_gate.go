@@ -16,9 +16,11 @@ func gate(s kernels.GateSpec, shapes Shapes, seed uint64) iter.Seq[*Case] {
 	return func(yield func(*Case) bool) {
 		// With votes a probability that a rounding could change could change what all tokens choose.
 		if s.VoteKeep == 0 {
-			g := newGating(s, min(s.MaxTokens, 20), anySums, random(seed, 1<<32))
-			if !yield(g.asCase()) {
-				return
+			for i, n := range []numbers{anySums, nearTies} {
+				g := newGating(s, min(s.MaxTokens, 20), n, random(seed, 1<<32+uint64(i)))
+				if !yield(g.asCase()) {
+					return
+				}
 			}
 		}
 		for i, tokens := range shapes.counts(s.MaxTokens) {
@@ -41,6 +43,10 @@ const (
 	// anySums: about manyTerms of any halves, of tokens whose greatest probabilities in each group
 	// differ by more than twice the bound.
 	anySums
+	// nearTies: the same, but each third expert of a group has the sum of the one before it in another
+	// order, and no token is left out: where probabilities differ by less than the bound allows,
+	// either may be chosen.
+	nearTies
 )
 
 // manyTerms is so few terms of a sum that few tokens are too close to call.
@@ -48,7 +54,8 @@ const manyTerms = 1024
 
 // String ends the name of a case.
 func (n numbers) String() string {
-	return [...]string{exactSums: ", sums exact, with ties", anySums: ", any numbers"}[n]
+	return [...]string{exactSums: ", sums exact, with ties", anySums: ", any numbers",
+		nearTies: ", near ties"}[n]
 }
 
 // gating is a gate, its arguments and what it does with them.
@@ -74,6 +81,9 @@ func newGating(s kernels.GateSpec, tokens int, n numbers, r *rand.Rand) *gating 
 	if n == exactSums {
 		g.round(g.router, 1<<8, 4)
 		g.tie()
+	}
+	if n == nearTies {
+		g.turnAbout()
 	}
 	for token := range tokens {
 		g.draw(r, token)
@@ -105,6 +115,19 @@ func (g *gating) tie() {
 	g.router[(g.spec.Experts-1)*h] = 16
 }
 
+// turnAbout makes each third expert of a group the one before it with its halves exchanged: of
+// tokens whose halves are alike both have the same sum, in another order.
+func (g *gating) turnAbout() {
+	h := g.spec.Width
+	for e := range g.spec.Experts {
+		if e%g.size%3 == 2 {
+			before, row := g.router[(e-1)*h:][:h], g.router[e*h:][:h]
+			copy(row, before[h/2:])
+			copy(row[h/2:], before[:h/2])
+		}
+	}
+}
+
 // draw appends a token and its probabilities.
 func (g *gating) draw(r *rand.Rand, token int) {
 	h := g.spec.Width
@@ -114,11 +137,14 @@ func (g *gating) draw(r *rand.Rand, token int) {
 			g.toExact(x, token)
 		}
 		for i := range x {
-			if g.numbers == anySums && r.IntN(h) >= manyTerms {
+			if g.numbers != exactSums && r.IntN(h) >= manyTerms {
 				x[i] = 0
 			}
 		}
-		if p := g.probabilities(x); g.numbers == exactSums || g.clear(p) {
+		if g.numbers == nearTies {
+			copy(x[h/2:], x[:h/2])
+		}
+		if p := g.probabilities(x); g.numbers != anySums || g.clear(p) {
 			g.x, g.probs = append(g.x, x...), append(g.probs, p)
 			return
 		}
@@ -186,13 +212,18 @@ func (g *gating) probabilities(x []float32) probabilities {
 func (g *gating) clear(p probabilities) bool {
 	for group := range slices.Chunk(p.of, g.size) {
 		top := slices.Index(group, slices.Max(group))
-		for j, v := range group {
-			if j != top && v > group[top]*(1-2*p.bound) {
+		for j := range group {
+			if j != top && p.mayBeat(group, j) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// mayBeat reports whether roundings can make expert j of a group its greatest.
+func (p probabilities) mayBeat(group []float64, j int) bool {
+	return group[j] > slices.Max(group)*(1-2*p.bound)
 }
 
 // best is the expert of a group with the greatest probability of those that are kept, the lowest
@@ -248,12 +279,11 @@ func (g *gating) asCase() *Case {
 		Params: map[string]int{"tokens": g.tokens},
 		Tensors: map[string][]byte{"x": halves(g.x),
 			"router": halves(nz(g.router, s.Experts, s.Width, 16))},
-		Want: []Output{equal("ids", dtype.I32, ids, s.LocalGroups),
+		Want: []Output{g.chosen(ids),
 			{Tensor: "weights", Type: dtype.F32, Rows: g.tokens, Cols: s.LocalGroups,
 				Pitch: pitchOf(dtype.F32, s.LocalGroups), ZeroPadding: true, Why: g.why(),
 				Want: func(row, col int) (value, bound float64) {
-					e := g.first*g.size + int(ids[row*s.LocalGroups+col])
-					value = g.probs[row].of[e] * float64(g.scale[e])
+					value = g.weight(row, int(ids[row*s.LocalGroups+col]))
 					return value, value * g.probs[row].bound
 				}}}}
 	if s.Scale {
@@ -264,6 +294,31 @@ func (g *gating) asCase() *Case {
 		c.Name += fmt.Sprintf(", groups from %d", g.first)
 	}
 	return c
+}
+
+// weight is that of an expert for a token, by its id.
+func (g *gating) weight(token, id int) float64 {
+	e := g.first*g.size + id
+	return g.probs[token].of[e] * float64(g.scale[e])
+}
+
+// chosen wants ids. In nearTies it puts into ids, which the weights depend on, what was chosen where
+// that may be.
+func (g *gating) chosen(ids []int32) Output {
+	o := equal("ids", dtype.I32, ids, g.spec.LocalGroups)
+	if g.numbers != nearTies {
+		return o
+	}
+	o.Why = "exact, but either of those whose probabilities are within twice the bound of the weights"
+	o.Settle = func(row, col int, got float64) {
+		group := g.probs[row].of[(g.first+col)*g.size:][:g.size]
+		j := int(got) - col*g.size
+		if j < 0 || j >= g.size || !g.probs[row].mayBeat(group, j) {
+			j = g.best(row, g.first+col, nil)
+		}
+		ids[row*o.Cols+col] = int32(col*g.size + j)
+	}
+	return o
 }
 
 func (g *gating) why() string {

@@ -3,15 +3,18 @@ package gate
 import (
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"moge/ascend/kernels"
 )
 
-// routing is how many rows each expert has.
+// routing is how many rows each expert has, and the table by which a kernel with two tilings chooses
+// among them.
 type routing struct {
-	name string
-	rows []int32
+	name  string
+	rows  []int32
+	table []int32
 }
 
 // offsets is the first row of each expert, and the number of rows.
@@ -38,7 +41,7 @@ func (g routing) expert(row int) int {
 // spreadOver gives counts to experts that lie evenly from the first to the last, the others none.
 // What is more than most rows is left out.
 func spreadOver(name string, experts, most int, counts ...int32) routing {
-	g := routing{name, make([]int32, experts)}
+	g := routing{name: name, rows: make([]int32, experts)}
 	for i, n := range counts {
 		at := 0
 		if len(counts) > 1 {
@@ -50,9 +53,53 @@ func spreadOver(name string, experts, most int, counts ...int32) routing {
 	return g
 }
 
-// routings are one token's experts, and skewed rows with empty experts among them; with All also
+// routings are those of a kernel: where it has two tilings, with the table that gives each expert the
+// one for its rows, and those that need both at once besides. The first one has a table of numbers
+// that are no tilings.
+func (s Shapes) routings(k kernels.GroupedSpec) []routing {
+	list := s.routingsOf(k.Experts, k.MaxRows)
+	if !k.TwoTilings() {
+		return list
+	}
+	table := make([]int32, kernels.TilingTable().Cols)
+	for i := range table {
+		if 16*(i+1) > k.Few.Rows {
+			table[i] = 1
+		}
+	}
+	for i := range list {
+		list[i].table = table
+	}
+	list[0].name += ", a table of other numbers"
+	list[0].table = []int32{-1, 0, 2, math.MinInt32, math.MaxInt32, 1, 0, 7}
+	return append(list, s.twoTilings(k, table)...)
+}
+
+// twoTilings are experts on both sides of the most rows of a pass of few, and between them one without
+// rows; with All also a table that is wrong about all of them, of whom so many have rows that each core
+// goes on from one to the next.
+func (s Shapes) twoTilings(k kernels.GroupedSpec, table []int32) []routing {
+	over := func(name string, table []int32, counts ...int32) routing {
+		g := spreadOver(name, k.Experts, k.MaxRows, counts...)
+		g.table = table
+		return g
+	}
+	few := int32(k.Few.Rows)
+	list := []routing{over("few and many", table, few+1, 1, 0, 2)}
+	if s == All {
+		turned := make([]int32, len(table))
+		for i, t := range table {
+			turned[i] = 1 - t
+		}
+		list = append(list, over("edges of few", table, few, 0, few+1, 1),
+			over("a table turned round", turned, append([]int32{few + 17, 0}, repeated([]int32{2}, 24)...)...))
+	}
+	return list
+}
+
+// routingsOf are one token's experts, and skewed rows with empty experts among them; with All also
 // no row at all, single experts, an equal share for each, and the edges of blocks of 16.
-func (s Shapes) routings(experts, most int) []routing {
+func (s Shapes) routingsOf(experts, most int) []routing {
 	over := func(name string, counts ...int32) routing {
 		return spreadOver(name, experts, most, counts...)
 	}
@@ -85,7 +132,7 @@ func grouped(s kernels.GroupedSpec, cols, depth int, quantize bool, shapes Shape
 	output func(*int8Linear) Output) iter.Seq[*Case] {
 	return func(yield func(*Case) bool) {
 		l := newInt8Linear(random(seed, 0), s.Experts, cols, depth)
-		for i, g := range shapes.routings(s.Experts, s.MaxRows) {
+		for i, g := range shapes.routings(s) {
 			with := *l
 			rows := int(g.offsets()[s.Experts])
 			with.expert = lazily(rows, g.expert)
@@ -113,6 +160,9 @@ func groupedCase(g routing, l *int8Linear, quantize bool, want Output) *Case {
 				}
 			}
 		}}}
+	if g.table != nil {
+		c.Tensors["tilings"] = ints(g.table)
+	}
 	if rows == 0 {
 		c.Undefined = true
 		return c

@@ -101,7 +101,7 @@ func (h *headWeights) halfLogits(n *normalised) func(token int) (float64, float6
 }
 
 // int8Logits wants the f32 chain of qlinear bit for bit, unless an element, and so perhaps its
-// integer, may be at either end; then also three roundings of f32.
+// integer, may be at either end; then the exact product, within three roundings of f32 too.
 func (h *headWeights) int8Logits(n *normalised) func(token int) (float64, float64) {
 	set := h.rows.set
 	sums := set.dots(n.qLo)
@@ -115,10 +115,10 @@ func (h *headWeights) int8Logits(n *normalised) func(token int) (float64, float6
 	}
 	return func(token int) (float64, float64) {
 		i, ws := h.rows.of[token], h.scale[token]
-		value := float64(float32(float32(float32(sums[i])*ws) * float32(n.scaleLo)))
 		if loose[i] == 0 {
-			return value, 0
+			return float64(float32(float32(float32(sums[i])*ws) * float32(n.scaleLo))), 0
 		}
+		value := float64(sums[i]) * float64(ws) * n.scaleLo
 		bound := loose[i] * float64(ws) * n.scaleHi
 		return value, bound + (math.Abs(value)+bound)*3*math.Ldexp(1, -24)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 
 	"moge/ascend/kernels"
 )
@@ -19,12 +20,24 @@ func linear(s kernels.LinearSpec, shapes Shapes, seed uint64) iter.Seq[*Case] {
 				l.bias[i] = float32(r.NormFloat64())
 			}
 		}
-		for _, rows := range shapes.few(s.MaxRows) {
+		for _, rows := range linearRows(s, shapes) {
 			if !yield(linearCase(s, *l, rows, random(seed, uint64(rows)))) {
 				return
 			}
 		}
 	}
+}
+
+// quickProduct is so few products that a case of them takes no time.
+const quickProduct = 1 << 28
+
+// linearRows is few, and with All the most rows where they are quick.
+func linearRows(s kernels.LinearSpec, shapes Shapes) []int {
+	out := shapes.few(s.MaxRows)
+	if shapes == All && s.MaxRows*s.N*s.K <= quickProduct && !slices.Contains(out, s.MaxRows) {
+		out = append(out, s.MaxRows)
+	}
+	return out
 }
 
 func linearCase(s kernels.LinearSpec, l int8Linear, rows int, r *rand.Rand) *Case {

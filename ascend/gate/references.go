@@ -32,6 +32,7 @@ func of[S kernels.Spec](f func(S, Shapes, uint64) iter.Seq[*Case]) reference {
 var references = map[string]reference{
 	"embed":           of(embed),
 	"norm":            of(norm),
+	"quantize":        of(quantize),
 	"linear":          of(linear),
 	"grouped_gate_up": of(gateUp),
 	"grouped_down":    of(down),

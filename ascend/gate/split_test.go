@@ -1,9 +1,7 @@
 package gate_test
 
 import (
-	"context"
 	"os"
-	"strings"
 	"testing"
 
 	"moge/ascend/emu"
@@ -52,19 +50,5 @@ func TestKernelsOnSplitCores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, ks, err := gate.Emit(chip, specsOf(t, tinyConfig, chip))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := gate.Run(context.Background(), chip, ks, gate.Options{Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var text strings.Builder
-	if err := r.WriteText(&text); err != nil {
-		t.Fatal(err)
-	}
-	if t.Logf("\n%s", text.String()); !r.Passed() {
-		t.Fail()
-	}
+	gateOnce(t, chip, specsOf(t, tinyConfig, chip), gate.Default)
 }

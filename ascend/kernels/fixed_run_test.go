@@ -5,32 +5,25 @@ import (
 
 	"moge/ascend/gate"
 	"moge/ascend/kernels"
-	"moge/ascend/soc"
 )
 
 // trueStatic are kernels of Pangu Pro MoE with a fixed scale, each as it quantizes or is given
 // integers.
 func trueStatic(t *testing.T) []kernels.Spec {
-	chosen := func(of func(*soc.Chip) (kernels.Tiling, error)) kernels.Tiling {
-		tiling, err := of(chip310P(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tiling
-	}
 	qkv := kernels.LinearSpec{Name: "qkv", N: 1792, K: 5120, MaxRows: 17, Bias: true, Static: true}
 	shared := kernels.LinearSpec{Name: "shared", N: 5120, K: 1344, MaxRows: 17, Quantize: true,
 		Static: true}
-	qkv.Tiling, shared.Tiling = chosen(qkv.Choose), chosen(shared.Choose)
+	qkv.Tiling, shared.Tiling = chosen(t, qkv.Choose), chosen(t, shared.Choose)
 	up := kernels.GroupedSpec{Name: "gate_up", Experts: 3, Hidden: 5120, Width: 672, MaxRows: 64,
 		Rows: 20, Static: true}
 	down := up
 	down.Name, down.Width = "down", 1344
-	up.Tiling, down.Tiling = chosen(up.ChooseGateUp), chosen(down.ChooseDown)
+	up, down = chosen(t, up.ChooseGateUp), chosen(t, down.ChooseDown)
 	return []kernels.Spec{qkv, shared, kernels.GroupedGateUpSpec{GroupedSpec: up},
 		kernels.GroupedDownSpec{GroupedSpec: down},
 		kernels.NormSpec{Name: "norm", Width: 5120, MaxRows: 1025, Eps: 1e-5, Add: true, Half: true,
 			Int8: true, Static: true},
+		kernels.QuantizeSpec{Name: "quantize", Width: 5120, MaxRows: 1025, Static: true},
 		kernels.DispatchSpec{Name: "dispatch", Width: 5120, PerToken: 8, MaxTokens: 64, Static: true}}
 }
 

@@ -49,3 +49,13 @@ func chip310P(t testing.TB) *soc.Chip {
 	}
 	return chip
 }
+
+// chosen is the tiling, or the spec with its tilings, that has the least predicted cost.
+func chosen[T any](t testing.TB, of func(*soc.Chip) (T, error)) T {
+	t.Helper()
+	out, err := of(chip310P(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -1,9 +1,6 @@
 package kernels
 
-import (
-	"moge/ascend/kernel"
-	"moge/ascend/soc"
-)
+import "moge/ascend/kernel"
 
 // GroupedSpec describes one half of the experts of a layer: gate and up with SwiGLU, or down.
 type GroupedSpec struct {
@@ -13,8 +10,9 @@ type GroupedSpec struct {
 	Width   int  // of an expert: a multiple of 16
 	MaxRows int  // of all experts together
 	Static  bool // the scale of all rows is fixed, an argument
-	Rows    int  // of one expert, that the tiling is chosen for; 0 for twice an equal part of MaxRows
+	Rows    int  // of one expert, that Tiling is chosen for; 0 for twice an equal part of MaxRows
 	Tiling  Tiling
+	Few     Tiling // for experts with few rows; zero for a kernel that has Tiling alone
 }
 
 // GateUpRow says which row of gate or up is row i of the weights of GroupedGateUp: they alternate,
@@ -22,22 +20,6 @@ type GroupedSpec struct {
 func GateUpRow(i int) (up bool, row int) {
 	pair, within := i/32, i%32
 	return within >= 16, pair*16 + within%16
-}
-
-// ChooseGateUp returns the legal tiling of least predicted cost of GroupedGateUp on a chip.
-func (s GroupedSpec) ChooseGateUp(chip *soc.Chip) (Tiling, error) {
-	if err := s.check(); err != nil {
-		return Tiling{}, err
-	}
-	return s.gateUp().shape().choose(chip)
-}
-
-// ChooseDown returns the legal tiling of least predicted cost of GroupedDown on a chip.
-func (s GroupedSpec) ChooseDown(chip *soc.Chip) (Tiling, error) {
-	if err := s.check(); err != nil {
-		return Tiling{}, err
-	}
-	return s.down().shape().choose(chip)
 }
 
 // GroupedGateUp is the first half of the experts (the paper's SwiftGMM, §4.2.3): for each expert
@@ -53,7 +35,10 @@ func (s GroupedSpec) ChooseDown(chip *soc.Chip) (Tiling, error) {
 // half(f32(silu(g)) · u): nothing is rounded to half before the result.
 //
 // Work: a unit is 16 columns of gate with their 16 of up, of one pass of at most Tiling.Rows rows
-// of one expert; see product. Experts without rows have no units.
+// of one expert; see product. Experts without rows have no units. With Few there is one argument
+// more, tilings i32 TilingTable(): experts that it gives 0 are done first, in passes of Few, all
+// others after them, in passes of Tiling. Each tiling has the memories of the core for itself, and
+// the units of its passes are shared out over all cores.
 func GroupedGateUp(s GroupedSpec) (*kernel.Kernel, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -72,7 +57,8 @@ func GroupedGateUp(s GroupedSpec) (*kernel.Kernel, error) {
 // Numerics: as the IR's quantize by the maximum over the whole row, with Static as its
 // quantize_static, then y = half(f32(sum) · ws · xs).
 //
-// Work: a unit is 16 columns of one pass; see product.
+// Work: a unit is 16 columns of one pass; see product. With Few there is one argument more, tilings
+// i32 TilingTable(), as for GroupedGateUp.
 func GroupedDown(s GroupedSpec) (*kernel.Kernel, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -91,74 +77,14 @@ func (s GroupedSpec) check() error {
 	return c.err
 }
 
-func (s GroupedSpec) expected() int {
-	if s.Rows == 0 {
-		return min(2*ceilDiv(s.MaxRows, s.Experts), s.MaxRows)
-	}
-	return s.Rows
-}
-
 func (s GroupedSpec) gateUp() *quantized {
 	return &quantized{name: s.Name, cols: 2 * s.Width, depth: s.Hidden, maxRows: s.MaxRows,
-		rows: s.expected(), experts: s.Experts, swiglu: true, static: s.Static, tiling: s.Tiling}
+		rows: s.expected(), experts: s.Experts, swiglu: true, static: s.Static, tiling: s.Tiling,
+		few: s.Few}
 }
 
 func (s GroupedSpec) down() *quantized {
 	return &quantized{name: s.Name, cols: s.Hidden, depth: s.Width, maxRows: s.MaxRows,
-		rows: s.expected(), experts: s.Experts, quantize: true, static: s.Static, tiling: s.Tiling}
-}
-
-// groups is the passes of all experts, listed by every core for itself from the offsets.
-type groups struct {
-	*kernel.Builder
-	experts, most, height int
-	rows                  kernel.Int
-	offsets               *kernel.Global
-	offsetTile, found     kernel.Tile
-	expert, row, count    kernel.Tile
-}
-
-func newGroups(b *kernel.Builder, experts int, rows kernel.Int, most, height int) *groups {
-	g := &groups{Builder: b, experts: experts, most: most, height: height, rows: rows}
-	g.offsets = b.Input("offsets", kernel.I32, Indices(n(experts+1)))
-	words := func(name string, count int) kernel.Tile {
-		return b.Tile(name, kernel.VecTile(kernel.I32, 1, alignUp(count, lanes)))
-	}
-	g.offsetTile = b.Tile("offsetTile", kernel.VecTile(kernel.I32, ceilDiv(experts+1, lanes), lanes))
-	g.found = words("found", lanes)
-	g.expert, g.row = words("passExpert", most+1), words("passRow", most+1)
-	g.count = words("passRows", most+1)
-	return g
-}
-
-// list writes the passes down and returns how many there are.
-func (g *groups) list() kernel.Int {
-	g.Note("passes: each expert's rows, a tile's worth at a time")
-	g.Load(g.offsetTile, g.offsets.All())
-	g.WriteInt(g.found, n(0))
-	g.For("owner", n(0), n(g.experts), 1, func(e kernel.Int) {
-		lo := g.ReadInt("begin", g.offset(e), n(0), g.rows)
-		hi := g.ReadInt("finish", g.offset(e.AddN(1)), lo, g.rows)
-		g.For("start", lo, hi, g.height, func(row kernel.Int) {
-			at := g.ReadInt("slot", g.found, n(0), n(g.most-1))
-			g.WriteInt(element(g.expert, n(0), at), e)
-			g.WriteInt(element(g.row, n(0), at), row)
-			g.WriteInt(element(g.count, n(0), at), hi.Sub(row).MinN(g.height))
-			g.WriteInt(g.found, at.AddN(1))
-		})
-	})
-	return g.ReadInt("passes", g.found, n(0), n(g.most))
-}
-
-func (g *groups) offset(e kernel.Int) kernel.Tile {
-	return element(g.offsetTile, e.Div(lanes), e.Mod(lanes))
-}
-
-// open reads a pass from the list.
-func (g *groups) open(index kernel.Int) pass {
-	at := func(list kernel.Tile) kernel.Tile { return element(list, n(0), index) }
-	expert := g.ReadInt("expert", at(g.expert), n(0), n(g.experts-1))
-	row := g.ReadInt("row", at(g.row), n(0), g.rows.SubN(1))
-	rows := g.ReadInt("height", at(g.count), n(1), g.rows.Sub(row).MinN(g.height))
-	return pass{index: index, expert: expert, row: row, rows: rows}
+		rows: s.expected(), experts: s.Experts, quantize: true, static: s.Static, tiling: s.Tiling,
+		few: s.Few}
 }

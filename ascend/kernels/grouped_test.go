@@ -39,10 +39,10 @@ func named(t testing.TB, s GroupedSpec, suffix string) (gateUp, down GroupedSpec
 	gateUp, down = s, s
 	gateUp.Name, down.Name = "gate_up_"+suffix, "down_"+suffix
 	var err error
-	if gateUp.Tiling, err = gateUp.ChooseGateUp(chip(t)); err != nil {
+	if gateUp, err = gateUp.ChooseGateUp(chip(t)); err != nil {
 		t.Fatal(err)
 	}
-	if down.Tiling, err = down.ChooseDown(chip(t)); err != nil {
+	if down, err = down.ChooseDown(chip(t)); err != nil {
 		t.Fatal(err)
 	}
 	return gateUp, down

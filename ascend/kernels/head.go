@@ -53,7 +53,7 @@ func Head(s HeadSpec) (*kernel.Kernel, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if err := s.shape().check(s.Tiling); err != nil {
+	if err := s.shape().check("Tiling", s.Tiling); err != nil {
 		return nil, err
 	}
 	b := kernel.New(s.Name, "logits[L, V] = norm(x[L, H]) * weight[V, H], float.")

@@ -9,10 +9,11 @@ type quantized struct {
 	cols, depth            int
 	maxRows, rows, experts int
 	bias, quantize, swiglu bool
-	static                 bool // the scale of all rows is fixed
-	tiling                 Tiling
+	static                 bool       // the scale of all rows is fixed
+	tiling, few            Tiling     // few is for passes of few rows, of experts; or zero
 	count                  kernel.Int // rows of x
 	x, xs, w, out          *kernel.Global
+	wScale, wBias          *kernel.Global
 	scales, biases         *channel
 	source                 *rowSource
 	scale                  kernel.Tile // of rows, f32 [rows, 8]
@@ -21,6 +22,7 @@ type quantized struct {
 	wide                   kernel.Tile
 	outs                   *kernel.Ring
 	groups                 *groups
+	list                   *passList // of groups, that of the tiling
 }
 
 // shape is what the tiling depends on.
@@ -36,21 +38,40 @@ func (q *quantized) shape() productShape {
 	}
 	if q.experts > 0 {
 		s.passes = q.experts
-		s.rowTables = 12
-		s.maxPasses = func(rows int) int { return min(q.maxRows, q.experts+q.maxRows/rows) }
+		s.lists, s.kept = 1, 4*(alignUp(q.experts+1, lanes)+tableWords)
+		s.maxPasses = func(rows int) int { return passes(q.experts, q.maxRows, rows) }
 	}
 	return s
 }
 
 func (q *quantized) kernel(doc string) (*kernel.Kernel, error) {
-	if err := q.shape().check(q.tiling); err != nil {
+	if err := q.shape().check("Tiling", q.tiling); err != nil {
 		return nil, err
+	}
+	if q.twoTilings() {
+		if err := q.shape().check("Few", q.few); err != nil {
+			return nil, err
+		}
 	}
 	b := kernel.New(q.name, doc)
 	q.tensors(b)
-	q.tiles(b)
-	q.run()
+	q.work(b)
 	return b.Build()
+}
+
+// twoTilings: passes of few rows come before those of many, each with all memories of the core.
+func (q *quantized) twoTilings() bool { return q.few != Tiling{} }
+
+func (q *quantized) work(b *kernel.Builder) {
+	if q.groups != nil {
+		q.groups.list()
+	}
+	if !q.twoTilings() {
+		q.with(b, q.tiling, 0)
+		return
+	}
+	b.Phase("few rows", func() { q.with(b, q.few, 0) })
+	b.Phase("many rows", func() { q.with(b, q.tiling, 1) })
 }
 
 func (q *quantized) tensors(b *kernel.Builder) {
@@ -65,45 +86,59 @@ func (q *quantized) tensors(b *kernel.Builder) {
 		q.xs = b.Input("xScale", kernel.F32, RowScales(q.count))
 	}
 	if q.experts > 0 {
-		most := q.shape().maxPasses(q.tiling.Rows)
-		q.groups = newGroups(b, q.experts, q.count, most, q.tiling.Rows)
+		heights := []int{q.tiling.Rows}
+		if q.twoTilings() {
+			heights = []int{q.few.Rows, q.tiling.Rows}
+		}
+		q.groups = newGroups(b, q.experts, q.count, q.maxRows, heights...)
 	}
 	matrices := max(q.experts, 1)
 	q.w = b.Input("weight", kernel.I8, kernel.Fractals(n(matrices), q.cols, alignUp(q.depth, 32)))
-	scale := b.Input("weightScale", kernel.F32, kernel.Matrix(n(matrices), q.cols))
-	var bias *kernel.Global
+	q.wScale = b.Input("weightScale", kernel.F32, kernel.Matrix(n(matrices), q.cols))
 	if q.bias {
-		bias = b.Input("bias", kernel.F32, kernel.Matrix(n(1), q.cols))
+		q.wBias = b.Input("bias", kernel.F32, kernel.Matrix(n(1), q.cols))
 	}
 	q.out = b.Output("y", kernel.F16, kernel.Matrix(q.count, q.cols/either(q.swiglu, 2, 1)))
-	q.product = newProduct(b, q.shape(), q.tiling)
-	q.product.job = q
-	q.scales = q.newChannel(scale, true)
-	if q.bias {
-		q.biases = q.newChannel(bias, false)
+	if q.static {
+		q.fixed = newFixedScale(b, q.quantize, true)
 	}
 }
 
-func (q *quantized) tiles(b *kernel.Builder) {
-	t := q.tiling
-	q.source = q.newRows(q.x)
-	if q.static {
-		q.fixed = newFixedScale(b, q.quantize, true)
-	} else {
-		q.scale = b.Tile("scaleTile", kernel.VecTile(kernel.F32, t.Rows, lanes))
-		q.rowScale = b.Tile("rowScale", kernel.VecTile(kernel.F32, t.Rows, 16))
-	}
-	q.wide = b.Tile("wide", kernel.VecTile(kernel.F32, t.Rows, t.Step))
-	q.outs = b.Ring("yTile", 2, kernel.VecTile(kernel.F16, t.Rows, t.Step/either(q.swiglu, 2, 1)))
-	q.passes = q.count.CeilDiv(t.Rows)
+// with does the passes of one tiling: those of list number at, where there are lists.
+func (q *quantized) with(b *kernel.Builder, t Tiling, at int) {
+	r := *q
+	r.tiling = t
+	r.product = newProduct(b, q.shape(), t)
+	r.product.job = &r
 	if q.groups != nil {
-		q.passes = q.groups.list()
+		r.list = q.groups.lists[at]
+	}
+	r.tiles()
+	r.run()
+}
+
+func (q *quantized) tiles() {
+	t := q.tiling
+	q.scales = q.newChannel(q.wScale, true)
+	if q.bias {
+		q.biases = q.newChannel(q.wBias, false)
+	}
+	q.source = q.newRows(q.x)
+	if !q.static {
+		q.scale = q.Tile("scaleTile", kernel.VecTile(kernel.F32, t.Rows, lanes))
+		q.rowScale = q.Tile("rowScale", kernel.VecTile(kernel.F32, t.Rows, 16))
+	}
+	q.wide = q.Tile("wide", kernel.VecTile(kernel.F32, t.Rows, t.Step))
+	q.outs = q.Ring("yTile", 2, kernel.VecTile(kernel.F16, t.Rows, t.Step/either(q.swiglu, 2, 1)))
+	q.passes = q.count.CeilDiv(t.Rows)
+	if q.list != nil {
+		q.passes = q.list.passes()
 	}
 }
 
 func (q *quantized) open(index kernel.Int) pass {
-	if q.groups != nil {
-		return q.groups.open(index)
+	if q.list != nil {
+		return q.list.open(index)
 	}
 	row := q.settle("row", index.MulN(q.tiling.Rows), q.count.SubN(1))
 	height := q.count.Sub(row).MinN(q.tiling.Rows)

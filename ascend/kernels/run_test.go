@@ -5,7 +5,6 @@ import (
 
 	"moge/ascend/gate"
 	"moge/ascend/kernels"
-	"moge/ascend/soc"
 )
 
 // smallSpecs have tilings of their own where they have any, so that small shapes have several
@@ -16,6 +15,11 @@ func smallSpecs() []kernels.Spec {
 	}
 	experts := func(name string, t kernels.Tiling) kernels.GroupedSpec {
 		return kernels.GroupedSpec{Name: name, Experts: 6, Hidden: 96, Width: 80, MaxRows: 64, Tiling: t}
+	}
+	two := func(name string, few, many kernels.Tiling) kernels.GroupedSpec {
+		s := experts(name, many)
+		s.Few = few
+		return s
 	}
 	tops := func(name string, vocabulary, count int) kernels.TopSpec {
 		return kernels.TopSpec{Name: name, Vocabulary: vocabulary, Count: count, MaxRows: 64}
@@ -28,6 +32,7 @@ func smallSpecs() []kernels.Spec {
 		kernels.NormSpec{Name: "norm_int8", Width: 192, MaxRows: 64, Eps: 1e-5, Add: true, Int8: true},
 		kernels.NormSpec{Name: "norm_both", Width: 192, MaxRows: 64, Eps: 1e-5, Add: true, Half: true,
 			Int8: true},
+		kernels.QuantizeSpec{Name: "quantize", Width: 192, MaxRows: 64},
 		kernels.LinearSpec{Name: "linear", N: 80, K: 96, MaxRows: 64, Bias: true,
 			Tiling: tiling(32, 32, 16, true)},
 		kernels.LinearSpec{Name: "linear_direct", N: 720, K: 64, MaxRows: 64,
@@ -38,6 +43,10 @@ func smallSpecs() []kernels.Spec {
 			Tiling: tiling(32, 128, 64, true)},
 		kernels.GroupedGateUpSpec{GroupedSpec: experts("gate_up", tiling(16, 64, 32, true))},
 		kernels.GroupedDownSpec{GroupedSpec: experts("down", tiling(32, 48, 48, true))},
+		kernels.GroupedGateUpSpec{GroupedSpec: two("gate_up_two", tiling(16, 64, 32, true),
+			tiling(32, 96, 96, false))},
+		kernels.GroupedDownSpec{GroupedSpec: two("down_two", tiling(16, 48, 16, true),
+			tiling(48, 32, 32, false))},
 		kernels.HeadSpec{Name: "head", Vocab: 200, Width: 96, MaxRows: 64, Eps: 1e-5,
 			Tiling: tiling(16, 32, 16, true)},
 		kernels.HeadSpec{Name: "head_odd", Vocab: 77, Width: 80, MaxRows: 64, Eps: 1e-5,
@@ -65,6 +74,9 @@ func staticSpecs() []kernels.Spec {
 			if s.Static = s.Int8; s.Static {
 				out = append(out, s)
 			}
+		case kernels.QuantizeSpec:
+			s.Static = true
+			out = append(out, s)
 		case kernels.LinearSpec:
 			s.Static = true
 			out = append(out, s)
@@ -94,13 +106,6 @@ func TestFixedScales(t *testing.T) {
 // trueSpecs are kernels of Pangu Pro MoE: linears of one chip of four, experts whole and halved, a
 // part of the vocabulary.
 func trueSpecs(t *testing.T) []kernels.Spec {
-	chosen := func(of func(*soc.Chip) (kernels.Tiling, error)) kernels.Tiling {
-		tiling, err := of(chip310P(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tiling
-	}
 	specs := []kernels.Spec{
 		kernels.EmbedSpec{Name: "embed", Width: 5120, TableRows: 153376, MaxTokens: 1025},
 		kernels.NormSpec{Name: "norm", Width: 5120, MaxRows: 1025, Eps: 1e-5, Add: true, Half: true,
@@ -112,21 +117,20 @@ func trueSpecs(t *testing.T) []kernels.Spec {
 	}
 	qkv := kernels.LinearSpec{Name: "qkv", N: 1792, K: 5120, MaxRows: 64, Bias: true}
 	shared := kernels.LinearSpec{Name: "shared", N: 5120, K: 5376, MaxRows: 32, Quantize: true}
-	qkv.Tiling, shared.Tiling = chosen(qkv.Choose), chosen(shared.Choose)
+	qkv.Tiling, shared.Tiling = chosen(t, qkv.Choose), chosen(t, shared.Choose)
 	for _, width := range []int{672, 1344} {
-		up := kernels.GroupedSpec{Name: "gate_up", Experts: 3, Hidden: 5120, Width: width, MaxRows: 64,
-			Rows: 20}
-		if width == 1344 {
-			up.Name += "_whole"
+		up := kernels.GroupedSpec{Name: "gate_up", Experts: 3, Hidden: 5120, Width: width, MaxRows: 192}
+		if width == 1344 { // one tiling
+			up.Name, up.Rows = "gate_up_whole", 20
 		}
 		down := up
 		down.Name = "down" + up.Name[len("gate_up"):]
-		up.Tiling, down.Tiling = chosen(up.ChooseGateUp), chosen(down.ChooseDown)
+		up, down = chosen(t, up.ChooseGateUp), chosen(t, down.ChooseDown)
 		specs = append(specs, kernels.GroupedGateUpSpec{GroupedSpec: up},
 			kernels.GroupedDownSpec{GroupedSpec: down})
 	}
 	head := kernels.HeadSpec{Name: "head", Vocab: 2400, Width: 5120, MaxRows: 16, Eps: 1e-5}
-	head.Tiling = chosen(head.Choose)
+	head.Tiling = chosen(t, head.Choose)
 	return append(specs, qkv, shared, head)
 }
 

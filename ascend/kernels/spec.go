@@ -30,6 +30,9 @@ func (EmbedSpec) Kind() string { return "embed" }
 // Kind is "norm".
 func (NormSpec) Kind() string { return "norm" }
 
+// Kind is "quantize".
+func (QuantizeSpec) Kind() string { return "quantize" }
+
 // Kind is "linear".
 func (LinearSpec) Kind() string { return "linear" }
 
@@ -76,6 +79,9 @@ func (s EmbedSpec) KernelName() string { return s.Name }
 func (s NormSpec) KernelName() string { return s.Name }
 
 // KernelName is Name.
+func (s QuantizeSpec) KernelName() string { return s.Name }
+
+// KernelName is Name.
 func (s LinearSpec) KernelName() string { return s.Name }
 
 // KernelName is Name.
@@ -113,6 +119,9 @@ func (s EmbedSpec) Kernel() (*kernel.Kernel, error) { return Embed(s) }
 
 // Kernel is Norm.
 func (s NormSpec) Kernel() (*kernel.Kernel, error) { return Norm(s) }
+
+// Kernel is Quantize.
+func (s QuantizeSpec) Kernel() (*kernel.Kernel, error) { return Quantize(s) }
 
 // Kernel is Linear.
 func (s LinearSpec) Kernel() (*kernel.Kernel, error) { return Linear(s) }

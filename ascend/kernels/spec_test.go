@@ -12,12 +12,13 @@ import (
 func everySpec() []Spec {
 	tiling := Tiling{Parts: 8, Rows: 16, Cols: 32, Step: 32, Staged: true, Cycles: 77}
 	experts := GroupedSpec{Name: "experts", Experts: 4, Hidden: 64, Width: 32, MaxRows: 64,
-		Static: true, Rows: 9, Tiling: tiling}
+		Static: true, Rows: 9, Tiling: tiling, Few: tiling}
 	top := TopSpec{Name: "top", Vocabulary: 99, Count: 8, MaxRows: 3}
 	return []Spec{
 		EmbedSpec{Name: "embed", Width: 48, TableRows: 99, MaxTokens: 64, Step: true},
 		NormSpec{Name: "norm", Width: 64, MaxRows: 9, Eps: 1e-5, Add: true, Half: true, Int8: true,
 			Static: true},
+		QuantizeSpec{Name: "quantize", Width: 64, MaxRows: 9, Static: true},
 		LinearSpec{Name: "linear", N: 96, K: 64, MaxRows: 20, Bias: true, Quantize: true, SwiGLU: true,
 			Static: true, Rows: 5, Tiling: tiling},
 		GroupedGateUpSpec{experts}, GroupedDownSpec{experts},
@@ -63,7 +64,8 @@ func TestSpecBytes(t *testing.T) {
 		Tiling: Tiling{Parts: 8, Rows: 16, Cols: 32, Step: 32}}}
 	const want = `{"kind":"grouped_down","Name":"down","Experts":4,"Hidden":64,"Width":32,` +
 		`"MaxRows":64,"Static":false,"Rows":0,"Tiling":{"Parts":8,"Rows":16,"Cols":32,"Step":32,` +
-		`"Staged":false,"Cycles":0}}`
+		`"Staged":false,"Cycles":0},"Few":{"Parts":0,"Rows":0,"Cols":0,"Step":0,"Staged":false,` +
+		`"Cycles":0}}`
 	if got := string(MarshalSpec(s)); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -18,6 +18,7 @@ const maxSpecBytes = 64 << 10
 var decoders = map[string]func([]byte) (Spec, error){
 	"embed":             fieldsOf[EmbedSpec],
 	"norm":              fieldsOf[NormSpec],
+	"quantize":          fieldsOf[QuantizeSpec],
 	"linear":            fieldsOf[LinearSpec],
 	"grouped_gate_up":   fieldsOf[GroupedGateUpSpec],
 	"grouped_down":      fieldsOf[GroupedDownSpec],

@@ -48,7 +48,8 @@ type productShape struct {
 	swiglu    bool
 	outBytes  int // of an element of the result
 	work      int // bytes of UB that preparing a row takes
-	rowTables int // bytes of UB for each pass that there can be
+	lists     int // lists of passes in UB, none of them longer than that of the tiling
+	kept      int // bytes of UB that other tilings of the kernel keep
 }
 
 func (s productShape) String() string {
@@ -133,9 +134,11 @@ func (s productShape) vectorBytes(t Tiling) int {
 	}
 	bytes += s.channels * s.channelBytes(t)
 	bytes += s.stageRows(t) * s.rawRow
-	bytes += s.rowTables * (s.maxPasses(t.Rows) + 2*lanes)
-	return bytes
+	return bytes + s.lists*s.listBytes(t) + s.kept
 }
+
+// listBytes is the UB of one list of passes, and of what it is made from.
+func (s productShape) listBytes(t Tiling) int { return 12 * (s.maxPasses(t.Rows) + 2*lanes) }
 
 // stageRows is the rows of UB that fetched rows pass through.
 func (s productShape) stageRows(t Tiling) int {
@@ -182,24 +185,36 @@ func (s productShape) cycles(t Tiling, chip *soc.Chip) float64 {
 	passes := s.passes * perPass
 	units := float64(passes*blocks) / float64(t.Parts)
 	chunks := ceilDiv(int(units), t.Cols/s.block)
+	lastCols := t.Cols
+	if passes%t.Parts == 0 { // shares end where passes do
+		whole := ceilDiv(s.n, t.Cols) // chunks of a pass
+		chunks = passes / t.Parts * whole
+		lastCols = s.n - (whole-1)*t.Cols
+	}
 	begun := float64(passes)/float64(t.Parts) + 1
 	fetch := dma + float64(min(s.rows, t.Rows)*s.rawRow)/rate + float64(s.channels+1)*dma
 	if !t.Staged {
 		fetch += dma * float64(ceilDiv(rows, s.groupRows(t)))
 	}
-	load := dma + float64(t.Cols*s.k*size(s.weights))/rate
+	setUp, column := dma, float64(s.k*size(s.weights))/rate
 	if !s.windowed(t) {
-		load += float64(s.channels) * dma
+		setUp += float64(s.channels) * dma
 	}
-	moved := begun*fetch + float64(chunks)*load
-	compute := s.chunkCycles(t, chip, rows)
-	return max(moved, float64(chunks)*compute) + compute + dma
+	moved := begun*fetch + float64(chunks)*setUp + units*float64(s.block)*column
+	compute, last := s.chunkCycles(t, chip, rows, t.Cols), s.chunkCycles(t, chip, rows, lastCols)
+	behind := max(0, compute-setUp-float64(lastCols)*column)
+	return max(moved, float64(chunks)*compute) + behind + last + dma*float64(s.stores(t, lastCols))
 }
 
-// chunkCycles is the arithmetic of one chunk: the product's loads and its multiplications overlap,
-// the drain comes after.
-func (s productShape) chunkCycles(t Tiling, chip *soc.Chip, rows int) float64 {
-	steps := float64(t.Cols / t.Step)
+// stores is the DMAs that no arithmetic hides: those of the last step of a chunk of so many columns.
+func (s productShape) stores(t Tiling, cols int) int {
+	return max(1, cols%t.Step/16)
+}
+
+// chunkCycles is the arithmetic of one chunk of so many columns: the product's loads and its
+// multiplications overlap, the drain comes after.
+func (s productShape) chunkCycles(t Tiling, chip *soc.Chip, rows, cols int) float64 {
+	steps := float64(ceilDiv(cols, t.Step))
 	es := size(s.weights)
 	bytesA, bytesB := float64(rows*s.k*es), float64(t.Step*s.k*es)
 	macs := float64(chip.At(soc.MACInt8))
@@ -224,13 +239,13 @@ func (s productShape) chunkCycles(t Tiling, chip *soc.Chip, rows int) float64 {
 	return steps*max(loads, multiply) + drain
 }
 
-// check refuses tilings that no search would list on any chip.
-func (s productShape) check(t Tiling) error {
+// check refuses tilings, of a field of the spec, that no search would list on any chip.
+func (s productShape) check(field string, t Tiling) error {
 	c := specCheck{kernel: s.name}
-	c.multiple("Tiling.Parts", t.Parts, 1)
-	c.multiple("Tiling.Rows", t.Rows, kernel.FractalRows)
-	c.multiple("Tiling.Step", t.Step, s.block)
-	c.multiple("Tiling.Cols", t.Cols, max(t.Step, 1))
-	c.between("Tiling.Cols", t.Cols, s.block, s.n)
+	c.multiple(field+".Parts", t.Parts, 1)
+	c.multiple(field+".Rows", t.Rows, kernel.FractalRows)
+	c.multiple(field+".Step", t.Step, s.block)
+	c.multiple(field+".Cols", t.Cols, max(t.Step, 1))
+	c.between(field+".Cols", t.Cols, s.block, s.n)
 	return c.err
 }

@@ -38,7 +38,7 @@ func tilingCases() []struct {
 		{"down", experts.down().shape(), func(t Tiling) (*kernel.Kernel, error) {
 			experts.Tiling = t
 			return GroupedDown(experts)
-		}, "8 parts, 32 rows, 640 columns a chunk, 128 a step, staged true"},
+		}, "8 parts, 32 rows, 704 columns a chunk, 64 a step, staged true"},
 		{"head", head.shape(), func(t Tiling) (*kernel.Kernel, error) {
 			head.Tiling = t
 			return Head(head)
@@ -115,6 +115,8 @@ func TestSpecErrors(t *testing.T) {
 	_, noTiling := Linear(LinearSpec{Name: "bare", N: 48, K: 64, MaxRows: 16})
 	_, badStep := GroupedDown(GroupedSpec{Name: "step", Experts: 2, Hidden: 64, Width: 32, MaxRows: 16,
 		Tiling: Tiling{Parts: 8, Rows: 16, Cols: 48, Step: 32}})
+	_, badFew := GroupedDown(GroupedSpec{Name: "few", Experts: 2, Hidden: 64, Width: 32, MaxRows: 16,
+		Tiling: Tiling{Parts: 8, Rows: 16, Cols: 32, Step: 32}, Few: Tiling{Parts: 8, Rows: 8}})
 	_, badWidth := GroupedGateUp(GroupedSpec{Name: "width", Experts: 2, Hidden: 64, Width: 40,
 		MaxRows: 16})
 	_, badVocab := Head(HeadSpec{Name: "vocab", Vocab: 0, Width: 64, MaxRows: 16})
@@ -127,6 +129,7 @@ func TestSpecErrors(t *testing.T) {
 		{badN, "kernel odd: N is 40, must be a positive multiple of 16"},
 		{noTiling, "kernel bare: Tiling.Parts is 0, must be a positive multiple of 1"},
 		{badStep, "kernel step: Tiling.Cols is 48, must be a positive multiple of 32"},
+		{badFew, "kernel few: Few.Rows is 8, must be a positive multiple of 16"},
 		{badWidth, "kernel width: Width is 40, must be a positive multiple of 16"},
 		{badVocab, "kernel vocab: Vocab is 0, must be 1 to 16776191"},
 	} {

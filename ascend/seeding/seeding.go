@@ -78,7 +78,7 @@ func one(ctx context.Context, chip *soc.Chip, s kernels.Spec, o Options, at int)
 	left, err = execute(ctx, chip, s, left, o)
 	row.Emulator = row.Mutants - row.Verifier - len(left)
 	for _, m := range left {
-		why, _ := Harmless(s.Kind(), m.What)
+		why, _ := Harmless(s.Kind(), m.What, p.Peer != nil)
 		row.Left = append(row.Left, Fault{m.What, why})
 	}
 	return row, err

@@ -37,6 +37,8 @@ var rules = []Rule{
 	{"balance", "every block sets as many flags as it waits for", soc.Docs, checkBalance},
 	{"protocol", "no flag is set twice, waited for in vain, or left over", soc.Docs, checkProtocol},
 	{"order", "conflicting accesses are ordered", soc.Docs, checkOrder},
+	{"halves", "what one half of a core signals the other waits for, on every path", soc.Docs,
+		checkHalves},
 }
 
 // RuleError is a breach of a rule.

@@ -41,8 +41,13 @@ func Lower(k *kernel.Kernel, chip *soc.Chip) (*device.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	cube.Peer, err = lowerFor(k, chip, soc.CoreVector, mailed)
-	return cube, err
+	if cube.Peer, err = lowerFor(k, chip, soc.CoreVector, mailed); err != nil {
+		return cube, err
+	}
+	if err := device.VerifyHalves(cube); err != nil {
+		return cube, fmt.Errorf("kernel %s: verify: %w", k.Name, err)
+	}
+	return cube, nil
 }
 
 // lowerFor makes the program of one kind of core; that of one half of a core if mailed is not nil.

@@ -83,7 +83,10 @@ func (l *lowerer) expand(b *device.Block) {
 
 func (l *lowerer) expanded(s *device.Stream) []device.Node {
 	i := s.Var.Int()
-	first := l.conditional(s.Lo.Less(s.Hi), device.CloneBlock(s.Load, s.Var, s.Lo), s.Var)
+	some := s.Lo.Less(s.Hi)
+	load := device.CloneBlock(s.Load, s.Var, s.Lo)
+	dropDecided(load, scalar.Facts{some})
+	first := l.conditional(some, load, s.Var)
 	next := i.AddN(s.Step)
 	ahead := l.conditional(next.Less(s.Hi), device.CloneBlock(s.Load, s.Var, next), s.Var)
 	body := &device.Block{Nodes: append(ahead, s.Use.Nodes...)}
@@ -94,4 +97,27 @@ func (l *lowerer) expanded(s *device.Stream) []device.Node {
 // conditional is b under the condition that the iteration exists.
 func (l *lowerer) conditional(cond device.Cond, b *device.Block, of *scalar.Var) []device.Node {
 	return []device.Node{&device.If{Cond: cond, Then: b, Of: of}}
+}
+
+// dropDecided puts in place of conditions that the facts decide the branch that always runs: of the
+// first load of a stream, which often has one way to go.
+func dropDecided(b *device.Block, facts scalar.Facts) {
+	var out []device.Node
+	for _, n := range b.Nodes {
+		for _, inner := range device.Blocks(n) {
+			dropDecided(inner, facts)
+		}
+		branch, ok := n.(*device.If)
+		switch {
+		case !ok || branch.Of != nil:
+			out = append(out, n)
+		case facts.Implies(branch.Cond):
+			out = append(out, branch.Then.Nodes...)
+		case !facts.Implies(branch.Cond.Not()):
+			out = append(out, n)
+		case branch.Else != nil:
+			out = append(out, branch.Else.Nodes...)
+		}
+	}
+	b.Nodes = out
 }

@@ -148,7 +148,52 @@ func (fs Facts) forms() []form {
 		}
 	}
 	for i, f := range out {
-		out[i] = withoutExactFloors(f)
+		out[i] = tightened(withoutExactFloors(f))
 	}
 	return out
+}
+
+// tightened is a form that is at most 0 divided by what divides all of its coefficients: integers
+// leave the constant to be rounded up.
+func tightened(f form) form {
+	g := int64(0)
+	for _, t := range f.terms {
+		for a := max(t.coef, -t.coef); a != 0; {
+			g, a = a, g%a
+		}
+	}
+	if g <= 1 {
+		return f
+	}
+	out := form{c: -floorDiv(-f.c, g)}
+	for _, t := range f.terms {
+		out.terms = append(out.terms, term{t.atom, t.coef / g})
+	}
+	return out
+}
+
+// Implies reports whether c follows from the facts, in the sense of Proves.
+func (fs Facts) Implies(c Cond) bool {
+	switch c.Rel {
+	case Lt:
+		return fs.atMost(c.A, c.B, 1)
+	case Le:
+		return fs.atMost(c.A, c.B, 0)
+	case Eq:
+		return fs.atMost(c.A, c.B, 0) && fs.atMost(c.B, c.A, 0)
+	}
+	return fs.atMost(c.A, c.B, 1) || fs.atMost(c.B, c.A, 1)
+}
+
+// atMost proves x + more <= y. Facts may be about either part of a minimum or a maximum.
+func (fs Facts) atMost(x, y Int, more int) bool {
+	if y.Op() == OpMin {
+		a, b := y.Args()
+		return fs.atMost(x, a, more) && fs.atMost(x, b, more)
+	}
+	if x.Op() == OpMax {
+		a, b := x.Args()
+		return fs.atMost(a, y, more) && fs.atMost(b, y, more)
+	}
+	return fs.Proves(x.AddN(more), y)
 }

@@ -47,6 +47,34 @@ func TestFactsProve(t *testing.T) {
 	}
 }
 
+// Variables are integers: 1 <= 2n gives 1 <= n, and 3 <= 2n + 4i gives 2 <= n + 2i.
+func TestFactsAreAboutIntegers(t *testing.T) {
+	i, n := NewParam("i", 0, 100).Int(), NewParam("n", 0, 50).Int()
+	positive, sum := Facts{C(0).Less(n.MulN(2))}, Facts{C(3).AtMost(n.MulN(2).Add(i.MulN(4)))}
+	for _, c := range []struct {
+		facts Facts
+		cond  Cond
+		want  bool
+	}{
+		{positive, C(0).Less(n), true},
+		{positive, C(0).Differs(n), true},
+		{positive, C(1).Less(n), false},
+		{positive, n.Equal(C(0)), false},
+		{sum, C(2).AtMost(n.Add(i.MulN(2))), true},
+		{sum, C(3).AtMost(n.Add(i.MulN(2))), false},
+		{Facts{i.Equal(n)}, n.Equal(i), true},
+		{positive, C(0).Less(n.Min(C(1))), true},
+		{positive, C(0).Less(n.Min(i)), false},
+		{positive, C(1).Sub(n).Max(C(-2)).AtMost(C(0)), true},
+		{nil, n.AtMost(C(50)), true},
+		{nil, n.Less(C(50)), false},
+	} {
+		if got := c.facts.Implies(c.cond); got != c.want {
+			t.Errorf("%v imply %v: %v, want %v", c.facts, c.cond, got, c.want)
+		}
+	}
+}
+
 // Every claim of the prover is checked against all values of small variables.
 func TestBoundsAgainstEnumeration(t *testing.T) {
 	p := NewParam("p", 0, 9)

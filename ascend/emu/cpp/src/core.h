@@ -151,6 +151,8 @@ struct Block {
     bool arrived = false, syncVectorOnly = false;
     int syncs = 0;
     std::map<uint64_t, Line64> cache;
+    std::unordered_set<uint64_t> forgotten; // lines that the launch has invalidated
+    bool allForgotten = false;
     std::vector<std::unique_ptr<Queue>> queues;
     uint32_t localTop[kMems];
     void* pipeObject = nullptr;

@@ -1,5 +1,7 @@
 // The scalar unit's accesses to memory: UB words directly, global memory through 64-byte cache
 // lines.
+#include <algorithm>
+
 #include "core.h"
 
 namespace emu {
@@ -29,8 +31,9 @@ static bool begin(const Opnd& o, int32_t line, Op op)
     return bounds(o, o.addr, sizeOf(o.type), sizeOf(o.type));
 }
 
-// stale reports a hit on a line that was loaded before a write which the program has since ordered.
-static void checkStale(const Line64& l, const Opnd& o, Region& r, uint32_t bytes)
+// checkStale reports a hit on a line that was loaded before a write which the program has since
+// ordered.
+static void checkStale(const Line64& l, const Opnd& o, Region& r, uint32_t bytes, const char* when)
 {
     const Cell* c = gmCell(r, o.addr);
     if (c == nullptr) {
@@ -43,8 +46,8 @@ static void checkStale(const Line64& l, const Opnd& o, Region& r, uint32_t bytes
         bool own = rec.tag >> 8 == here.b->id && ((rec.tag >> 2) & 63) == kS;
         if (write && !own && !ordered(rec, l.clock, l.foreign, false)) {
             report("stale-cache", here.line, l.line,
-                "GetValue hits a cache line loaded before the bytes were written: needs "
-                "DataCacheCleanAndInvalid");
+                "GetValue %s a cache line loaded before the bytes were written: needs "
+                "DataCacheCleanAndInvalid", when);
         }
     };
     for (uint32_t k = 0; k < c->n; k++) {
@@ -55,6 +58,19 @@ static void checkStale(const Line64& l, const Opnd& o, Region& r, uint32_t bytes
             old(rec);
         }
     }
+}
+
+// checkFirst is checkStale of a line that the launch has not loaded yet: an earlier one on this core
+// may have left it in the cache, unless it was invalidated since.
+static void checkFirst(const Opnd& o, Region& r, uint32_t bytes)
+{
+    const Block& b = *here.b;
+    if (b.allForgotten || b.forgotten.count(o.addr / kLine * kLine) != 0) {
+        return;
+    }
+    Line64 before = {};
+    std::fill(before.clock.v, before.clock.v + kPipes, b.base);
+    checkStale(before, o, r, bytes, "may hit");
 }
 
 static uint64_t undefinedBytes(Region& r, uint64_t base)
@@ -107,8 +123,10 @@ static uint64_t readGlobal(const Opnd& o, uint32_t bytes)
     touch(o, o.addr, bytes, kRead);
     bool hit = here.b->cache.count(o.addr / kLine * kLine) != 0;
     Line64& l = lineOf(o.addr, *r);
-    if (hit && run->checks) {
-        checkStale(l, o, *r, bytes);
+    if (run->checks && hit) {
+        checkStale(l, o, *r, bytes, "hits");
+    } else if (run->checks) {
+        checkFirst(o, *r, bytes);
     }
     uint64_t at = o.addr % kLine;
     uint64_t mask = ((1ull << bytes) - 1) << at;
@@ -193,8 +211,10 @@ void flushCache(const Opnd& o, bool whole, int32_t line)
             writeBack(entry.first, entry.second);
         }
         b.cache.clear();
+        b.allForgotten = true;
         return;
     }
+    b.forgotten.insert(o.addr / kLine * kLine);
     auto found = b.cache.find(o.addr / kLine * kLine);
     if (found != b.cache.end()) {
         writeBack(found->first, found->second);

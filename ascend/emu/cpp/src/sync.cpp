@@ -173,14 +173,9 @@ void crossSet(uint8_t mode, Pipe p, uint16_t flag, int32_t line)
         report("cross-flag", line, 0, "cross-core flag ids are 0 to 10");
         return;
     }
-    if (p == kS || p == kAll) {
-        drainScalar(line);
+    if (p == kS) { // what the scalar unit did and waited for: other pipes may still be busy
         stamp(*cur, kS, line, oCrossCoreSetFlag);
-        Token t = tokenOf(*cur, kS);
-        for (int q = 0; q < kPipes; q++) {
-            t.clock.v[q] = cur->pipe[q].count;
-        }
-        crossRaise(*cur, mode, flag, t);
+        crossRaise(*cur, mode, flag, tokenOf(*cur, kS));
         return;
     }
     Instr i;

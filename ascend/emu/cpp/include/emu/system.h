@@ -90,6 +90,7 @@ template <bool isAIVOnly = true> EMU_API void SyncAll(EMU_LOC) { emu::syncAll(is
 template <uint8_t modeId, pipe_t pipe> EMU_API void CrossCoreSetFlag(uint16_t flagId, EMU_LOC)
 {
     static_assert(modeId <= 2, "CrossCoreSetFlag: modes are 0, 1 and 2");
+    static_assert(pipe != PIPE_ALL, "CrossCoreSetFlag: the flag is raised by one pipe");
     emu::crossSet(modeId, emu::pipeOf(pipe), flagId, loc.line);
 }
 EMU_API void CrossCoreWaitFlag(uint16_t flagId, EMU_LOC) { emu::crossWait(flagId, loc.line); }
