@@ -22,15 +22,15 @@ type MemoryError struct {
 
 // Error says what is needed, what there is, and what to change.
 func (e *MemoryError) Error() string {
+	size := codegen.FormatBytes
 	instead := "give --devices, the number of chips"
 	if e.Ranks > 1 {
-		instead = fmt.Sprintf("more chips, another --placement (moge simulate DIR --devices %d --sweep placement), "+
-			"or a shorter --context", e.Ranks)
+		instead = fmt.Sprintf("more chips, another --placement (moge simulate DIR --devices %d "+
+			"--sweep placement), or a shorter --context", e.Ranks)
 	}
-	return fmt.Sprintf("a chip of %s has %s, %s of which are kept free: weights of %s, an arena of %s and the cache of "+
-		"one sequence of %d positions, %s, are %s too much; %s", e.Product, codegen.FormatBytes(e.Memory),
-		codegen.FormatBytes(e.Reserve), codegen.FormatBytes(e.Weights), codegen.FormatBytes(e.Arena), e.Context,
-		codegen.FormatBytes(e.Cache), codegen.FormatBytes(e.Short), instead)
+	return fmt.Sprintf("a chip of %s has %s, %s of which are kept free: weights of %s, an arena of %s and the "+
+		"cache of one sequence of %d positions, %s, are %s too much; %s", e.Product, size(e.Memory),
+		size(e.Reserve), size(e.Weights), size(e.Arena), e.Context, size(e.Cache), size(e.Short), instead)
 }
 
 // checkMemory holds that a chip of a product can run the plan at all.

@@ -7,7 +7,6 @@ import (
 	"moge/ascend/model"
 	"moge/ascend/soc"
 	"moge/codegen/driver"
-	"moge/ir/dtype"
 	"moge/ir/placement"
 	"moge/passes"
 	"moge/tests/fixture"
@@ -28,12 +27,15 @@ func TestWeightsAreThoseOfTheBundle(t *testing.T) {
 	primitive := fixture.Graph(t, "../../formats/models/testdata/pangu_published.json",
 		`"num_hidden_layers": 48`, `"num_hidden_layers": 2`)
 	for _, devices := range []int{2, 4, 8} {
-		for _, p := range placement.List(passes.PlacementModel(primitive), machine.Rules(driver.MaxPadding), devices) {
+		rules := machine.Rules(driver.MaxPadding)
+		for _, p := range placement.List(passes.PlacementModel(primitive), rules, devices) {
 			if p.Experts.DP > 1 || p.Shared.DP > 1 {
 				continue // weights in replicas, the same in another number
 			}
-			g := fixture.ForCard(t, primitive, passes.Options{Scheme: fixture.Scheme(t, "w8a8-dynamic"), Placement: p,
-				PlacementRules: machine.Rules(driver.MaxPadding)})
+			o := passes.Options{Scheme: fixture.Scheme(t, "w8a8-dynamic")}
+			whole := fixture.ForCard(t, primitive, o)
+			o.Placement, o.PlacementRules = p, rules
+			g := fixture.ForCard(t, primitive, o)
 			plan, err := model.New(g, chip, model.Limits{Tokens: 512, Sequences: 16, Rows: 64, Context: 4096})
 			if err != nil {
 				t.Fatal(p, err)
@@ -42,8 +44,7 @@ func TestWeightsAreThoseOfTheBundle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := ModelOf(fixture.ForCard(t, primitive, passes.Options{Scheme: fixture.Scheme(t, "w8a8-dynamic"),
-				Activations: dtype.F16}))
+			m, err := ModelOf(whole)
 			if err != nil {
 				t.Fatal(err)
 			}

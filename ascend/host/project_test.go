@@ -140,8 +140,8 @@ func TestHostProgramLaunchesEveryKernel(t *testing.T) {
 	}
 	out, err = exec.Command(program, "kernels.o").CombinedOutput()
 	const launched = "on 8, 3 arguments of 8 8 4 bytes"
-	want := fmt.Sprintf("load kernels.o\nlaunch a %s\n%-40s ran 0\nlaunch broken %s\n%-40s FAILED 507\n", launched, "a",
-		launched, "broken")
+	want := fmt.Sprintf("load kernels.o\nlaunch a %s\n%-40s ran 0\nlaunch broken %s\n%-40s FAILED 507\n",
+		launched, "a", launched, "broken")
 	if string(out) != want || err == nil || err.Error() != "exit status 1" {
 		t.Errorf("%v\n%s\nwant\n%s", err, out, want)
 	}
