@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"moge/codegen/driver"
@@ -104,6 +105,7 @@ const engineBound = 1e-4
 // TestEveryPlacementOnTheEngine: ranks of one process, real slices and real collectives, give the logits
 // and experts of one rank for every legal placement on 2, 4 and 8.
 func TestEveryPlacementOnTheEngine(t *testing.T) {
+	t.Parallel()
 	m := twoLayers(t)
 	single := opened(t, m, "none", placement.Single())
 	want := stepsOf(t, single)
@@ -114,26 +116,51 @@ func TestEveryPlacementOnTheEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worst, list := 0.0, legal(t, whole)
-	for _, p := range list {
-		e := opened(t, m, "none", p)
-		got := stepsOf(t, e)
-		if err := e.Close(); err != nil {
-			t.Error(p, err)
+	var worst largest
+	list := legal(t, whole)
+	t.Run("all", func(t *testing.T) {
+		for _, p := range list {
+			t.Run(p.String(), func(t *testing.T) {
+				t.Parallel() // writing bundles waits for the disk
+				e := opened(t, m, "none", p)
+				worst.add(want.check(t, stepsOf(t, e)))
+				if err := e.Close(); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-		for i := range want.logits {
-			if !slices.Equal(got.experts[i], want.experts[i]) {
-				t.Errorf("%v: step %d: other experts", p, i)
-			}
-			d := 0.0
-			for j, v := range want.logits[i] {
-				d = max(d, abs(float64(v)-float64(got.logits[i][j])))
-			}
-			if len(got.logits[i]) != len(want.logits[i]) || d > engineBound {
-				t.Errorf("%v: step %d: logits differ by %g", p, i, d)
-			}
-			worst = max(worst, d)
+	})
+	t.Logf("%d placements: logits differ by %.2g at most", len(list), worst.value)
+}
+
+// check compares with the outputs of ranks, and gives the largest difference of logits.
+func (want stepped) check(t *testing.T, got stepped) float64 {
+	t.Helper()
+	worst := 0.0
+	for i := range want.logits {
+		if !slices.Equal(got.experts[i], want.experts[i]) {
+			t.Errorf("step %d: other experts", i)
 		}
+		d := 0.0
+		for j, v := range want.logits[i] {
+			d = max(d, abs(float64(v)-float64(got.logits[i][j])))
+		}
+		if len(got.logits[i]) != len(want.logits[i]) || d > engineBound {
+			t.Errorf("step %d: logits differ by %g", i, d)
+		}
+		worst = max(worst, d)
 	}
-	t.Logf("%d placements: logits differ by %.2g at most", len(list), worst)
+	return worst
+}
+
+// largest is a maximum that several tests raise.
+type largest struct {
+	mu    sync.Mutex
+	value float64
+}
+
+func (l *largest) add(v float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.value = max(l.value, v)
 }

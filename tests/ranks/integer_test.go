@@ -197,6 +197,7 @@ func share(width int64, d placement.Degrees, rank int) (lo, hi int64) {
 // range the sums of the parts of a product add up to that of the whole; with the range of each row, the
 // graph of one rank that has a scale for each part (k_blocks) has the sums of each.
 func TestIntegersOnRanks(t *testing.T) {
+	t.Parallel()
 	w := checkpoint(t)
 	for _, scheme := range []string{"w8a8", "w8a8-dynamic"} {
 		o := passes.Options{Scheme: fixture.Scheme(t, scheme)}
