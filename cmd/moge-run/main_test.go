@@ -10,6 +10,7 @@ import (
 	"moge/ascend/cards"
 	"moge/codegen/driver"
 	"moge/formats/durable"
+	"moge/quant"
 )
 
 // TestMain lets scripts run the program.
@@ -19,13 +20,23 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
-			forCPU := driver.Settings{Target: "cpu"}
-			forCard := driver.Settings{Target: "300i-duo", Planner: &cards.Planner{Product: "300i-duo"}}
-			cards.Settings(&forCard)
-			return errors.Join(compile(t, filepath.Join(e.WorkDir, "tiny.moge"), forCPU),
-				compile(t, filepath.Join(e.WorkDir, "card.moge"), forCard))
+			return errors.Join(
+				compile(t, filepath.Join(e.WorkDir, "tiny.moge"), driver.Settings{Target: "cpu"}),
+				compile(t, filepath.Join(e.WorkDir, "card.moge"), forCard(t)))
 		},
 	})
+}
+
+// forCard is how a bundle for a card is made, without executing its kernels.
+func forCard(t *testing.T) driver.Settings {
+	scheme, err := quant.ParseScheme("w8a8-dynamic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := driver.Settings{Target: "300i-duo", Planner: &cards.Planner{Product: "300i-duo"}}
+	s.Passes.Scheme = scheme
+	cards.Settings(&s)
+	return s
 }
 
 // compile makes a bundle that scripts run; the program itself cannot.

@@ -58,12 +58,25 @@ func tokenWeights(m *bundlepb.Manifest) (n int64) {
 		for _, s := range p.Steps {
 			for _, a := range s.Args {
 				if at, ok := a.Kind.(*bundlepb.Operand_Section); ok {
-					n += sectionShare(m.Model, s.Op, sections[at.Section])
+					n += sectionShare(m.Model, computedBy(s), sections[at.Section])
 				}
 			}
 		}
 	}
 	return n
+}
+
+// computedBy is the operation of a step; of a launch, what its place in the model says.
+func computedBy(s *bundlepb.Step) bundlepb.OpCode {
+	switch {
+	case s.Op != bundlepb.OpCode_LAUNCH:
+		return s.Op
+	case s.Site == "embed":
+		return bundlepb.OpCode_EMBED
+	case strings.Contains(s.Site, ".mlp.experts."):
+		return bundlepb.OpCode_QGROUPED_LINEAR
+	}
+	return s.Op
 }
 
 func sectionShare(m *bundlepb.Model, op bundlepb.OpCode, s *bundlepb.Section) int64 {

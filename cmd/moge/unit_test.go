@@ -82,8 +82,15 @@ func TestTokenWeightsCountTheShareOfAToken(t *testing.T) {
 			{Op: bundlepb.OpCode_LINEAR, Args: []*bundlepb.Operand{buffer, section(2)}},
 		}}},
 	}
-	if got, want := tokenWeights(m), int64(100+200+7); got != want {
+	want := int64(100 + 200 + 7)
+	if got := tokenWeights(m); got != want {
 		t.Errorf("got %d bytes, want %d", got, want)
+	}
+	for i, site := range []string{"embed", "layers.3.mlp.experts.down", "layers.3.self_attn.o"} {
+		m.Programs[1].Steps[i].Op, m.Programs[1].Steps[i].Site = bundlepb.OpCode_LAUNCH, site
+	}
+	if got := tokenWeights(m); got != want {
+		t.Errorf("of launches: got %d bytes, want %d", got, want)
 	}
 }
 

@@ -51,6 +51,14 @@ type Waiter interface {
 	Wait() error
 }
 
+// Mapper is a card whose memory is that of the host, so that weights need no copy.
+type Mapper interface {
+	// Map takes bytes of a mapped file as memory that kernels only read, in place of Alloc and Write.
+	// They begin at a multiple of bundle.Align and stay until Close. A launch that cannot read them
+	// fails with an error that wraps mapped.ErrFault.
+	Map(data []byte) (Addr, error)
+}
+
 // Opener brings up a card with the kernels of a bundle and room for need bytes of allocations, the
 // alignment of each included.
 type Opener func(ctx context.Context, b *bundle.Bundle, need int64) (Card, error)

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"moge/formats/bundle"
@@ -129,5 +131,51 @@ func TestFileCutShort(t *testing.T) {
 		"copy the bundle again or compile it anew")
 	if !errors.Is(err, mapped.ErrFault) || c.closed != 1 {
 		t.Errorf("%v, closed %d times", err, c.closed)
+	}
+}
+
+// mapping is a card whose memory is that of the host.
+type mapping struct {
+	*fake
+	mapped []int // bytes of each piece
+}
+
+func (m *mapping) Map(data []byte) (Addr, error) {
+	m.mapped = append(m.mapped, len(data))
+	at, err := m.Alloc(int64(len(data)))
+	if err == nil {
+		err = m.Write(at, data)
+	}
+	return at, err
+}
+
+// A card that maps is handed the sections as they lie in the file, those that share their bytes once;
+// that the file can no longer be read shows in a launch, and blames the file.
+func TestMappedSections(t *testing.T) {
+	c := &mapping{fake: &fake{t: t, failing: map[string]error{}}}
+	b := opened(t, manifest())
+	open := func(_ context.Context, _ *bundle.Bundle, need int64) (Card, error) {
+		c.need = need
+		return c, nil
+	}
+	r, err := New("fake", open).Load(b, 0, device.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if want := []int{2 * vocab * width, piece + 100}; !slices.Equal(c.mapped, want) {
+		t.Errorf("mapped are %v bytes, want %v", c.mapped, want)
+	}
+	batch := device.Batch{Tokens: []int32{5}, Positions: []int32{0}, Sequences: []int32{0}, Rows: []int32{0}}
+	if err := r.Run(context.Background(), batch); err != nil {
+		t.Fatal(err)
+	}
+	c.failing["embed"] = fmt.Errorf("kernel embed: %w", mapped.ErrFault)
+	batch.Positions[0] = 1
+	err = r.Run(context.Background(), batch)
+	want := b.Dir() + "/weights/rank-00.bin: the file was cut short or became unreadable while mapped; " +
+		"copy the bundle again or compile it anew"
+	if err == nil || err.Error() != want || r.Length(0) != 1 {
+		t.Errorf("error %v, want %s; the cache holds %d positions", err, want, r.Length(0))
 	}
 }

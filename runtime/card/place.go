@@ -2,6 +2,7 @@ package card
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -35,8 +36,8 @@ func (l *loader) stateBytes(s *bundlepb.State) int64 {
 	return int64(l.pages) * PageRows * s.Heads * s.Width * 2
 }
 
-// place allocates everything and copies the weights. Pools begin as zeros: kernels read rows of a
-// page beyond the sequence's length, which must be finite.
+// place allocates everything and copies the weights, unless the card maps them. Pools begin as zeros:
+// kernels read rows of a page beyond the sequence's length, which must be finite.
 func (l *loader) place(ctx context.Context, c Card) (*runner, error) {
 	r := &runner{loader: l, card: c, cache: newPages(l.limits.Seqs, l.pages)}
 	arena, err := c.Alloc(max(1, int64(l.program.ArenaBytes)))
@@ -59,25 +60,37 @@ func (l *loader) place(ctx context.Context, c Card) (*runner, error) {
 	return r, r.upload(ctx)
 }
 
-// upload copies the sections to the card, those that share their bytes once.
+// upload brings the sections to the card, those that share their bytes once.
 func (r *runner) upload(ctx context.Context) error {
 	stored := map[int64]Addr{}
 	for i, s := range r.rank.Sections() {
 		at, ok := stored[s.Offset]
 		if !ok {
 			var err error
-			if at, err = r.card.Alloc(s.Size); err != nil {
-				return err
-			}
-			if err := r.copySection(ctx, i, at); err != nil {
+			if at, err = r.section(ctx, i); err != nil {
 				return err
 			}
 			stored[s.Offset] = at
-			r.rank.Release(i)
 		}
 		r.sections = append(r.sections, at)
 	}
 	return nil
+}
+
+// section is a section in memory of the card.
+func (r *runner) section(ctx context.Context, i int) (Addr, error) {
+	if m, ok := r.card.(Mapper); ok {
+		return m.Map(r.rank.Section(i))
+	}
+	at, err := r.card.Alloc(r.rank.Sections()[i].Size)
+	if err != nil {
+		return 0, err
+	}
+	if err := r.copySection(ctx, i, at); err != nil {
+		return 0, err
+	}
+	r.rank.Release(i)
+	return at, nil
 }
 
 // piece is how much of a section is copied at once.
@@ -98,8 +111,7 @@ func (r *runner) copySection(ctx context.Context, i int, at Addr) error {
 			return nil
 		})
 		if err != nil {
-			return &bundle.Error{Path: filepath.Join(r.bundle.Dir(), bundle.RankFile(r.opt.Rank)), Offset: -1,
-				Reason: mapped.ErrFault.Error(), Hint: "copy the bundle again or compile it anew", Err: err}
+			return r.explain(err)
 		}
 		if err := r.card.Write(at, bounce[:n]); err != nil {
 			return fmt.Errorf("copy %s to the card: %w", r.rank.Sections()[i].Name, err)
@@ -107,4 +119,14 @@ func (r *runner) copySection(ctx context.Context, i int, at Addr) error {
 		data, at = data[n:], at+Addr(n)
 	}
 	return nil
+}
+
+// explain names the file of weights that could not be read while it was mapped; other errors are left
+// as they are.
+func (r *runner) explain(err error) error {
+	if !errors.Is(err, mapped.ErrFault) {
+		return err
+	}
+	return &bundle.Error{Path: filepath.Join(r.bundle.Dir(), bundle.RankFile(r.opt.Rank)), Offset: -1,
+		Reason: mapped.ErrFault.Error(), Hint: "copy the bundle again or compile it anew", Err: err}
 }

@@ -40,7 +40,7 @@ func (r *runner) Run(ctx context.Context, b device.Batch) error {
 		for i, was := range before {
 			r.cache.truncate(r.order.Sequences[i].Sequence, was)
 		}
-		return err
+		return r.explain(err)
 	}
 	r.ran = true
 	return nil

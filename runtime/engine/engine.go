@@ -12,14 +12,13 @@ import (
 	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/formats/tokenizer"
-	"moge/runtime/cpudevice"
 	"moge/runtime/device"
 	"moge/runtime/ranks"
 )
 
 // Options say how a bundle is opened. The zero value runs it on the CPU as it was planned.
 type Options struct {
-	Device device.Device  // nil is the CPU
+	Device device.Device  // nil is CPU
 	Load   device.Options // threads, size of the cache, context, tap
 	// FullCheck compares every byte of the bundle with its hashes first; Progress, if not
 	// nil, is told the bytes read so far and in all.
@@ -85,7 +84,7 @@ func (e *Engine) open(ctx context.Context, opt Options) error {
 // in one process.
 func deviceFor(d device.Device) device.Device {
 	if d == nil {
-		d = cpudevice.Device{}
+		d = CPU{}
 	}
 	return ranks.New(d)
 }

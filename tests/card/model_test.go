@@ -49,11 +49,14 @@ func settings(t *testing.T, target, scheme string) driver.Settings {
 // subject is the small model for one card under one scheme.
 type subject struct {
 	scheme  string
-	graph   *ir.Graph // with the card's types
+	on      device.Device // that runs it
+	graph   *ir.Graph     // with the card's types
 	weights weights
 	bundle  *bundle.Bundle
 }
 
+// compiled is the small model on an emulated card. Without a C++ compiler the test is skipped, loudly, and
+// fails in CI.
 func compiled(t *testing.T, target, scheme string) *subject {
 	t.Helper()
 	if err := emu.Available(); err != nil {
@@ -62,6 +65,12 @@ func compiled(t *testing.T, target, scheme string) *subject {
 		}
 		t.Skip("SKIPPED: ", err)
 	}
+	return compiledFor(t, emucard.Device(), target, scheme)
+}
+
+// compiledFor is the small model on a device.
+func compiledFor(t *testing.T, on device.Device, target, scheme string) *subject {
+	t.Helper()
 	ctx := context.Background()
 	m, err := driver.Open(tiny, false)
 	if err != nil {
@@ -73,7 +82,7 @@ func compiled(t *testing.T, target, scheme string) *subject {
 	if _, err := driver.Compile(ctx, durable.OS(), m, out, s); err != nil {
 		t.Fatal(err)
 	}
-	c := &subject{scheme: scheme, weights: openWeights(t)}
+	c := &subject{scheme: scheme, on: on, weights: openWeights(t)}
 	if c.graph, _, err = driver.Graph(ctx, m, s); err != nil {
 		t.Fatal(err)
 	}
@@ -84,10 +93,10 @@ func compiled(t *testing.T, target, scheme string) *subject {
 	return c
 }
 
-// load puts the bundle on an emulated card.
+// load puts the bundle on its device.
 func (c *subject) load(t *testing.T, tap device.Tap) device.Runner {
 	t.Helper()
-	r, err := emucard.Device().Load(c.bundle, 0, device.Options{CacheRows: 1024, Tap: tap})
+	r, err := c.on.Load(c.bundle, 0, device.Options{CacheRows: 1024, Tap: tap})
 	if err != nil {
 		t.Fatal(err)
 	}

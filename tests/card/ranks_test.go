@@ -25,9 +25,16 @@ import (
 
 const rankTarget = "300i-duo"
 
-// onChips compiles the small model for 8 chips under H2P and builds its kernels beside the bundle; it
-// gives the bundle and the graph of a rank.
+// onChips is forChips with the kernels built beside the bundle.
 func onChips(t *testing.T, scheme string) (*bundle.Bundle, *ir.Graph) {
+	t.Helper()
+	b, g := forChips(t, scheme)
+	build(t, b)
+	return b, g
+}
+
+// forChips compiles the small model for 8 chips under H2P; it gives the bundle and the graph of a rank.
+func forChips(t *testing.T, scheme string) (*bundle.Bundle, *ir.Graph) {
 	t.Helper()
 	ctx := context.Background()
 	m, err := driver.Open(tiny, false)
@@ -54,7 +61,6 @@ func onChips(t *testing.T, scheme string) (*bundle.Bundle, *ir.Graph) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	build(t, b)
 	return b, g
 }
 
