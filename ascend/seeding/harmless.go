@@ -19,7 +19,6 @@ var harmless = []rule{
 		"a chunk that is visited has a unit: it is for the proof"},
 	{streamed, `^let at[24] = min\(.*: only max\(`, "no unit is after the last one: it is for the proof"},
 	{streamed, `^let valid = min\(.*: only \d+$`, "every share is whole steps in this shape"},
-	{"grouped_gate_up|grouped_down", `^barrier ALL: removed$`, "nothing follows the last phase"},
 	{attending, `^let (key|value)Page = max\(.*, 0\): only min\(`,
 		"no page is before the first: it is for the proof"},
 	{attending, `^let valueRows = max\(.*, 1\): only min\(`,

@@ -113,7 +113,8 @@ type If struct {
 	Else  *Block
 }
 
-// Phase is a block whose buffers are free after it: it ends with a barrier of all pipes.
+// Phase is a block whose buffers are free after it: it ends with a barrier of all pipes, unless
+// nothing follows it that touches memory.
 type Phase struct {
 	Name string
 	Body *Block

@@ -9,7 +9,8 @@ import (
 )
 
 // assignAddresses gives every buffer its address: those of the kernel from the start of each
-// memory, those of a phase after them. What ends a phase is a barrier of all pipes.
+// memory, those of a phase after them. What ends a phase, where something follows it, is a barrier of
+// all pipes.
 func (l *lowerer) assignAddresses() error {
 	for _, space := range []soc.Space{soc.UB, soc.L1, soc.L0A, soc.L0B, soc.L0C} {
 		base := l.bump(space, l.prog.Body, 0)
@@ -22,11 +23,30 @@ func (l *lowerer) assignAddresses() error {
 			return err
 		}
 	}
+	last := lastPhase(l.prog.Body)
 	device.Walk(l.prog.Body, func(_ *device.Block, _ int, n device.Node) {
-		if p, ok := n.(*device.Phase); ok {
+		if p, ok := n.(*device.Phase); ok && p != last {
 			p.Body.Nodes = append(p.Body.Nodes, &device.Barrier{Pipe: device.All})
 		}
 	})
+	return nil
+}
+
+// lastPhase is the phase after which a kernel touches no memory, if it ends with one.
+func lastPhase(b *device.Block) *device.Phase {
+	for i := len(b.Nodes) - 1; i >= 0; i-- {
+		if p, ok := b.Nodes[i].(*device.Phase); ok {
+			return p
+		}
+		touches := false
+		device.Walk(&device.Block{Nodes: b.Nodes[i : i+1]}, func(_ *device.Block, _ int, n device.Node) {
+			c, ok := n.(*device.Call)
+			touches = touches || ok && len(c.Access) > 0
+		})
+		if touches {
+			return nil
+		}
+	}
 	return nil
 }
 

@@ -146,12 +146,20 @@ var derived = []struct {
     barrier ALL
   phase second
     V.Exp a2
-    barrier ALL
 `, func(k *kernel.Builder) {
 		t := k.Tile("t", row)
 		k.WriteFloat(t, kernel.F(1))
 		k.Phase("first", func() { k.Exp(k.Tile("a", row), t) })
 		k.Phase("second", func() { k.Exp(k.Tile("a", row), t) })
+	}},
+	{"what follows a phase may use its memory", `
+  phase first
+    V.Exp a
+    barrier ALL
+  V.Exp t
+`, func(k *kernel.Builder) {
+		k.Phase("first", func() { k.Exp(k.Tile("a", row), k.Tile("a2", row)) })
+		k.Exp(k.Tile("t", row), k.Tile("t2", row))
 	}},
 	{"a barrier of all pipes in a loop that may not run", `
   S.SetValue t
