@@ -47,6 +47,9 @@ func alike(e Evaluator, ranks int) [][]int {
 // unitsOf cuts the work for ranks that have the same part.
 func (w Work) unitsOf(ranks []int) []Unit {
 	units := w.Units()
+	if len(ranks) == 1 && ranks[0] == 0 {
+		return units // rank 0 is what sources mean where nothing is said
+	}
 	for i := range units {
 		u := &units[i]
 		u.Eval = onRanks{u.Eval, ranks}
