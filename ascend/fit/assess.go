@@ -109,9 +109,5 @@ func (a *Assessment) choose(g *ir.Graph, l codegen.Limits) (int64, error) {
 		a.Findings = refusals
 		return 0, nil
 	}
-	manifest, err := plan(m, a.Chip, list)
-	if err != nil {
-		return 0, err
-	}
-	return int64(manifest.Programs[0].ArenaBytes), nil
+	return m.Arena(programs(a.Chip, list)), nil
 }

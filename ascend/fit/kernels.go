@@ -10,7 +10,6 @@ import (
 	"moge/ascend/kernels"
 	"moge/ascend/model"
 	"moge/ascend/soc"
-	"moge/formats/bundle/bundlepb"
 )
 
 // build makes the kernels of a model and says of which no kernel can be made. Lowering, and proving
@@ -55,19 +54,15 @@ var limitFlags = map[string]string{
 	"MaxPages": "--context", "PoolPages": "--context",
 }
 
-// plan is that of a model's launches, with every run-time number at its limit. Beside the tensors of
-// the kernels its arena has the areas where cores meet, for every kernel, though not all need one.
-func plan(m *model.Model, chip *soc.Chip, list []*kernel.Kernel) (*bundlepb.Manifest, error) {
+// programs are stand-ins for kernels that are not lowered: their tensors, and the areas where cores meet,
+// for every kernel, though not all need one.
+func programs(chip *soc.Chip, list []*kernel.Kernel) []*device.Program {
 	var programs []*device.Program
 	for _, k := range list {
 		programs = append(programs, &device.Program{Name: k.Name, Chip: chip, Params: k.Params,
 			Globals: append(k.Globals[:len(k.Globals):len(k.Globals)], meeting(chip))})
 	}
-	p, err := m.Plan(programs, func(kernel string) string { return kernel })
-	if err != nil {
-		return nil, err
-	}
-	return p.Manifest, nil
+	return programs
 }
 
 // meeting is the tensor that lowering adds to kernels whose cores wait for each other.

@@ -84,11 +84,11 @@ func TestWeightsAreThoseOfThePlan(t *testing.T) {
 			if len(refusals) > 0 {
 				t.Fatal(refusals)
 			}
-			manifest, err := plan(m, chip, list)
+			p, err := m.Plan(programs(chip, list), func(kernel string) string { return kernel })
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := total(parts(g)), roundUp(manifest.Ranks[0].Size, bundle.Align); got != want {
+			if got, want := total(parts(g)), roundUp(p.Manifest.Ranks[0].Size, bundle.Align); got != want {
 				t.Errorf("%s, %s: %d bytes, the plan has %d", config, scheme, got, want)
 			}
 		}

@@ -51,14 +51,7 @@ func (m *Model) Plan(
 	programs []*device.Program,
 	source func(kernel string) string,
 ) (*codegen.Plan, error) {
-	table := map[string]*device.Program{}
-	for _, p := range programs {
-		table[p.Name] = p
-	}
-	for i, l := range m.launches {
-		m.program.Steps = append(m.program.Steps, m.step(i, l, table[l.kernel]))
-	}
-	m.placeBuffers()
+	table := m.schedule(programs)
 	plan, err := m.plan()
 	if err != nil {
 		return nil, err
@@ -68,6 +61,26 @@ func (m *Model) Plan(
 		plan.Manifest.Kernels = append(plan.Manifest.Kernels, described(table[name], s, source(name)))
 	}
 	return plan, nil
+}
+
+// Arena is the memory for activations and for what kernels work in, of which Plan makes the launches. A
+// model is asked for one or the other.
+func (m *Model) Arena(programs []*device.Program) int64 {
+	m.schedule(programs)
+	return int64(m.program.ArenaBytes)
+}
+
+// schedule makes the steps and places their buffers; it gives the programs by name.
+func (m *Model) schedule(programs []*device.Program) map[string]*device.Program {
+	table := map[string]*device.Program{}
+	for _, p := range programs {
+		table[p.Name] = p
+	}
+	for i, l := range m.launches {
+		m.program.Steps = append(m.program.Steps, m.step(i, l, table[l.kernel]))
+	}
+	m.placeBuffers()
+	return table
 }
 
 // Specs are those of the kernels, sorted by name.
