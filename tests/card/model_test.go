@@ -40,10 +40,52 @@ func settings(t *testing.T, target, scheme string) driver.Settings {
 	s.Limits.BatchTokens, s.Limits.LogitsRows, s.Limits.Seqs, s.Limits.Context = 256, 256, 4, 1024
 	s.Execution.Workers = 2
 	if parsed.NeedsStats() {
-		s.Calibration = filepath.Join(tiny, "calib.txt")
+		s.Calibration = statistics(t)
 	}
 	cards.Settings(&s)
 	return s
+}
+
+// statistics are those of tiny-moge's calib.txt, measured once for all tests.
+func statistics(t *testing.T) string {
+	t.Helper()
+	path, err := measured()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var measured = sync.OnceValues(func() (string, error) {
+	m, err := driver.Open(tiny, false)
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	s := driver.Settings{Target: "cpu", Calibration: filepath.Join(tiny, "calib.txt")}
+	if s.Passes.Scheme, err = quant.ParseScheme("w8a8"); err != nil {
+		return "", err
+	}
+	s.Passes.MinExpertTokens, s.Execution.Workers = 1, 2
+	out := filepath.Join(scratch, "calibrated.moge")
+	if _, err := driver.Compile(context.Background(), durable.OS(), m, out, s); err != nil {
+		return "", err
+	}
+	return filepath.Join(out, driver.StatsFile), nil
+})
+
+// scratch is a folder for all tests.
+var scratch string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "moge-card-")
+	if err != nil {
+		panic(err)
+	}
+	scratch = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // subject is the small model for one card under one scheme.
