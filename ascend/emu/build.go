@@ -190,6 +190,7 @@ func (b *builder) kernelFlags(pass int) []string {
 	}
 	if b.tools.clang {
 		flags = slices.DeleteFunc(flags, func(f string) bool { return f == "-fmax-errors=40" })
+		flags = append(flags, "-Wframe-larger-than="+frame)
 	}
 	if b.macro == 200 && !b.tools.clang {
 		flags = append(flags, wantDump)

@@ -10,10 +10,12 @@ var (
 	atLine = regexp.MustCompile(`^([A-Za-z0-9_]+)\.cpp:(\d+):\d+: (?:fatal )?error: (.*)$`)
 	within = regexp.MustCompile(`([A-Za-z0-9_]+)\.cpp:(\d+):\d+:`)
 	elses  = regexp.MustCompile(`^\S+:\d+:\d+: (?:fatal )?error: (.*)$`)
+	asked  = regexp.MustCompile(`^([A-Za-z0-9_]+)\.cpp:(\d+):\d+: note: in instantiation`)
+	failed = regexp.MustCompile(`^stati\S+ (?:assertion )?failed(?: due to requirement '.*?')?:? "?(.*?)"?$`)
 )
 
 // diagnostics turns what the compiler said into problems. An error inside the interface belongs to
-// the line of the kernel that instantiated it, which the compiler names just before.
+// the line of the kernel that instantiated it, which g++ names just before and clang just behind it.
 func diagnostics(said string, u unit) []Problem {
 	var out []Problem
 	kernel, line := u.kernels[0].Name, 0
@@ -25,16 +27,23 @@ func diagnostics(said string, u unit) []Problem {
 		}
 		return false
 	}
+	pending := -1 // problem whose place clang has yet to tell
 	for text := range strings.Lines(said) {
 		text = strings.TrimSpace(text)
+		if m := asked.FindStringSubmatch(text); m != nil && pending >= 0 && known(m[1]) {
+			out[pending].Kernel = m[1]
+			out[pending].Line, _ = strconv.Atoi(m[2])
+			pending = -1
+			continue
+		}
 		if m := atLine.FindStringSubmatch(text); m != nil && known(m[1]) {
 			n, _ := strconv.Atoi(m[2])
 			out = append(out, Problem{m[1], n, m[3]})
 			continue
 		}
 		if m := elses.FindStringSubmatch(text); m != nil {
-			out = append(out, Problem{kernel, line, strings.TrimPrefix(m[1],
-				"static assertion failed: ")})
+			pending = len(out)
+			out = append(out, Problem{kernel, line, failed.ReplaceAllString(m[1], "$1")})
 			continue
 		}
 		if m := within.FindStringSubmatch(text); m != nil && known(m[1]) {
