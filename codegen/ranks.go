@@ -21,10 +21,72 @@ func (p *Plan) ForRanks(work []Work, place placement.Placement) {
 		p.Manifest.Ranks = append(p.Manifest.Ranks, next)
 	}
 	for _, w := range work {
-		for _, group := range alike(w.Eval, ranks) {
+		groups := alike(w.Eval, ranks)
+		if len(groups) > 1 && weights.CutsColumns(w.Eval.Values()) {
+			p.Units = append(p.Units, w.together(groups)...)
+			continue
+		}
+		for _, group := range groups {
 			p.Units = append(p.Units, w.unitsOf(group)...)
 		}
 	}
+}
+
+// together cuts the work for all groups of ranks at once, where each takes its columns of the same rows:
+// a unit has fewer items, for every group, and the rows are quantized once.
+func (w Work) together(groups [][]int) []Unit {
+	step := w.Step
+	for step = max(1, w.Step/int64(len(groups))); w.Step%step != 0; {
+		step--
+	}
+	w.Step = step
+	w.Scratch += UnitBytes // the whole rows, about
+	units := w.Units()
+	for i := range units {
+		u := &units[i]
+		one := u.Extents
+		u.Eval, u.Extents = inGroups{u.Eval, groups}, nil
+		for _, ranks := range groups {
+			u.Extents = append(u.Extents, extentsOf(one, ranks)...)
+		}
+	}
+	return units
+}
+
+// extentsOf are the extents of ranks that have the same part.
+func extentsOf(one []Extent, ranks []int) []Extent {
+	var list []Extent
+	for _, r := range ranks {
+		for _, e := range one {
+			e.Rank = r
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// inGroups evaluates the parts of groups of ranks, one after the other.
+type inGroups struct {
+	Evaluator
+	groups [][]int
+}
+
+// Eval gives the extents of each group.
+func (g inGroups) Eval(src weights.Source, lo, hi int64, out [][]byte) error {
+	src = weights.Remember(src)
+	count := 0
+	for _, ranks := range g.groups {
+		count += len(ranks)
+	}
+	each := len(out) / count
+	for _, ranks := range g.groups {
+		n := each * len(ranks)
+		if err := (onRanks{g.Evaluator, ranks}).Eval(src, lo, hi, out[:n]); err != nil {
+			return err
+		}
+		out = out[n:]
+	}
+	return nil
 }
 
 // alike are the ranks that have the same part of what an evaluator reads, in order.
@@ -52,15 +114,7 @@ func (w Work) unitsOf(ranks []int) []Unit {
 	}
 	for i := range units {
 		u := &units[i]
-		u.Eval = onRanks{u.Eval, ranks}
-		one := u.Extents
-		u.Extents = nil
-		for _, r := range ranks {
-			for _, e := range one {
-				e.Rank = r
-				u.Extents = append(u.Extents, e)
-			}
-		}
+		u.Eval, u.Extents = onRanks{u.Eval, ranks}, extentsOf(u.Extents, ranks)
 	}
 	return units
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"moge/ir"
+	"moge/ir/dtype"
 )
 
 // OnRank is a source as one rank of a partitioned program sees it: of what ranks have different parts
@@ -22,9 +23,57 @@ func rankOf(src Source) int {
 	return 0
 }
 
+// Remember is a source whose evaluation keeps the rows that it quantized whole, so that ranks that take
+// columns of the same rows one after the other read and quantize them once. It is for one unit of work.
+func Remember(src Source) Source { return remembering{src, map[wholeKey]wholeRow{}} }
+
+type remembering struct {
+	Source
+	rows map[wholeKey]wholeRow
+}
+
+// wholeKey says what rows are of: a weight, or a rank's part of one.
+type wholeKey struct {
+	of        *ir.Value
+	part      string
+	lo, count int64
+}
+
+type wholeRow struct {
+	q      []int8
+	scales []float32
+}
+
+// rememberedBy is what a source keeps, nil if it keeps nothing.
+func rememberedBy(src Source) map[wholeKey]wholeRow {
+	if r, ok := src.(ranked); ok {
+		src = r.Source
+	}
+	if r, ok := src.(remembering); ok {
+		return r.rows
+	}
+	return nil
+}
+
+// CutsColumns reports whether ranks take columns of a quantized weight, whose scales are of whole rows.
+func CutsColumns(values []*ir.Value) bool {
+	return slices.ContainsFunc(values, func(v *ir.Value) bool {
+		for v.Type.DType == dtype.I8 && len(v.Def.Args) > 0 {
+			if v.Def.Op == ir.OpShard && v.Def.Int("axis") == int64(len(v.Type.Shape)-1) {
+				return true
+			}
+			v = v.Def.Args[0]
+		}
+		return false
+	})
+}
+
 // castLogOf is the log of a source, nil if it keeps none.
 func castLogOf(src Source) CastLog {
 	if r, ok := src.(ranked); ok {
+		src = r.Source
+	}
+	if r, ok := src.(remembering); ok {
 		src = r.Source
 	}
 	log, _ := src.(CastLog)
@@ -119,8 +168,8 @@ func quantizeColumns(src Source, q, s *ir.Value, lo int64, dst []int8, scales []
 	from, width := q.Def.Args[0], RowLength(q)
 	first, end := shardRange(q.Def, rankOf(src))
 	whole := RowLength(from)
-	rows := make([]int8, whole*int64(len(scales)))
-	if err := Quantize(src, from, s, lo, rows, scales); err != nil {
+	rows, err := wholeRows(src, from, s, lo, scales)
+	if err != nil {
 		return err
 	}
 	clear(dst)
@@ -128,6 +177,27 @@ func quantizeColumns(src Source, q, s *ir.Value, lo int64, dst []int8, scales []
 		copy(dst[r*width:], rows[r*whole+first:r*whole+end])
 	}
 	return nil
+}
+
+// wholeRows quantizes whole rows, unless they are what was quantized last.
+func wholeRows(src Source, q, s *ir.Value, lo int64, scales []float32) ([]int8, error) {
+	kept := rememberedBy(src)
+	key := wholeKey{of: q, lo: lo, count: int64(len(scales))}
+	if kept != nil {
+		key.part = Part([]*ir.Value{q}, rankOf(src))
+		if row, ok := kept[key]; ok {
+			copy(scales, row.scales)
+			return row.q, nil
+		}
+	}
+	rows := make([]int8, RowLength(q)*int64(len(scales)))
+	if err := Quantize(src, q, s, lo, rows, scales); err != nil {
+		return nil, err
+	}
+	if kept != nil {
+		kept[key] = wholeRow{rows, slices.Clone(scales)}
+	}
+	return rows, nil
 }
 
 // readPair evaluates int8 rows and scales apart.

@@ -138,3 +138,33 @@ func newPair(seed uint64) pair {
 	}
 	return p
 }
+
+// TestRememberedRows: ranks that take columns of the same rows read them once.
+func TestRememberedRows(t *testing.T) {
+	m := &maker{r: rand.New(rand.NewPCG(4, 4)), b: ir.NewBuilder("w"), w: memory{}}
+	w := m.weight(dtype.BF16, []int64{8, 12})
+	now := m.b.Add(ir.OpQuantizeWeight, "", []*ir.Value{w})
+	cut := m.b.Add(ir.OpShard, "", now[:1], ir.Int("axis", 1), ir.Int("size", 4), ir.Int("stride", 1))[0]
+	if !CutsColumns([]*ir.Value{cut}) || CutsColumns(now) {
+		t.Error("columns are cut, rows are not")
+	}
+	bytes := 0
+	src := Remember(counted{m.w, &bytes})
+	whole := m.want(t, now[0])
+	for rank := range 4 {
+		q, s := make([]int8, 8*3), make([]float32, 8)
+		for _, lo := range []int64{0, 4} {
+			if err := Quantize(OnRank(src, rank), cut, now[1], lo, q[lo*3:][:12], s[lo:][:4]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for r := range 8 {
+			if !slices.Equal(q[r*3:][:3], whole.I8[r*12+rank*3:][:3]) {
+				t.Errorf("rank %d, row %d: %v", rank, r, q[r*3:][:3])
+			}
+		}
+	}
+	if size := len(m.w["w0"].Bytes()); bytes != size {
+		t.Errorf("%d bytes are read of a weight of %d", bytes, size)
+	}
+}
