@@ -53,8 +53,10 @@ func TestRefused(t *testing.T) {
 
 // clangSays has the words of clang for those of g++, empty for what g++ alone notices: products that its
 // dump shows, and frames that clang's optimizer makes smaller.
-var clangSays = map[string]string{"no match for": "invalid operands", "invalid conversion": "cannot initialize",
-	"64-bit product": "", "frame size": ""}
+var clangSays = map[string]string{
+	"no match for": "invalid operands", "invalid conversion": "cannot initialize",
+	"64-bit product": "", "frame size": "",
+}
 
 func checkRefused(t *testing.T, k Source, problems []Problem) {
 	tools, err := findToolchain()
