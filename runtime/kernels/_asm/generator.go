@@ -18,8 +18,8 @@ type level struct {
 }
 
 var levels = []level{
-	{"AVX2", 8, []string{"SSE", "AVX", "AVX2", "F16C"}},
-	{"AVX512", 16, []string{"SSE", "AVX", "AVX2", "F16C", "AVX512F", "AVX512BW", "AVX512DQ",
+	{"AVX2", 8, []string{"MMX+", "SSE", "AVX", "AVX2", "F16C"}},
+	{"AVX512", 16, []string{"MMX+", "SSE", "AVX", "AVX2", "F16C", "AVX512F", "AVX512BW", "AVX512DQ",
 		"AVX512VL", "AVX512VNNI"}},
 }
 

@@ -25,6 +25,7 @@ var families = []struct {
 	{"exp", emitExp},
 	{"matmul", emitMatMul},
 	{"matmuli8", emitMatMulI8},
+	{"probe", emitProbe},
 	{"quantize", emitQuantize},
 	{"vector", emitVector},
 }
