@@ -35,8 +35,8 @@ func (p *Plan) ForRanks(work []Work, place placement.Placement) {
 // together cuts the work for all groups of ranks at once, where each takes its columns of the same rows:
 // a unit has fewer items, for every group, and the rows are quantized once.
 func (w Work) together(groups [][]int) []Unit {
-	step := w.Step
-	for step = max(1, w.Step/int64(len(groups))); w.Step%step != 0; {
+	step := max(1, w.Step/int64(len(groups)))
+	for w.Step%step != 0 {
 		step--
 	}
 	w.Step = step
