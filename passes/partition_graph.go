@@ -2,6 +2,7 @@ package passes
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,18 +21,11 @@ import (
 // its tensor group, each other part of a layer those of its model group, and the residual stream, between
 // them, those of attention. Columns are split between two linears: heads, or the inner width of an MLP.
 func partitionGraph(g *ir.Graph, c *compilation) (*ir.Graph, error) {
+	x := newPartition(g, c)
+	if done, err := x.check(); done || err != nil {
+		return g, err
+	}
 	p := c.opt.Placement
-	if done, ok := g.GetMeta(placementMeta); ok {
-		if done != p.String() {
-			return nil, fmt.Errorf("the graph is cut for %s already", done)
-		}
-		return g, nil
-	}
-	if err := p.Check(PlacementModel(g), c.opt.PlacementRules); err != nil {
-		return nil, err
-	}
-	x := &partition{Placement: p, rules: c.opt.PlacementRules, wire: c.opt.Activations, old: g,
-		users: g.Users(), constant: g.Constants(), have: make([]share, g.Values()), made: map[converted]*ir.Value{}}
 	out, err := ir.Rewrite(g, x.node)
 	if err == nil {
 		err = x.err
@@ -43,6 +37,19 @@ func partitionGraph(g *ir.Graph, c *compilation) (*ir.Graph, error) {
 	out.SetMeta(placementMeta, p.String())
 	out.SetMeta(ranksMeta, strconv.Itoa(p.Devices))
 	return removeDeadValues(out), nil
+}
+
+// check reports whether the graph is cut for the placement already; the error is why it cannot be.
+func (x *partition) check() (done bool, err error) {
+	if made, ok := x.old.GetMeta(placementMeta); ok {
+		if made != x.Placement.String() {
+			return false, fmt.Errorf("the graph is cut for %s already", made)
+		}
+		return true, nil
+	}
+	rules := x.rules
+	rules.EqualWidths = slices.ContainsFunc(x.old.Nodes, x.feedsRowParallel)
+	return false, x.Check(PlacementModel(x.old), rules)
 }
 
 // Meta entries of a partitioned graph.
@@ -76,6 +83,11 @@ type partition struct {
 	have     []share // by ID of an old value
 	made     map[converted]*ir.Value
 	err      error
+}
+
+func newPartition(g *ir.Graph, c *compilation) *partition {
+	return &partition{Placement: c.opt.Placement, rules: c.opt.PlacementRules, wire: c.opt.Activations, old: g,
+		users: g.Users(), constant: g.Constants(), have: make([]share, g.Values()), made: map[converted]*ir.Value{}}
 }
 
 // share is what a rank has of a value.

@@ -39,15 +39,16 @@ func Settings(s *driver.Settings) {
 }
 
 // Rules are what a card asks of a placement: inner widths are whole blocks of int8, parts of the
-// vocabulary whole fractals, and its collectives join so many ranks.
+// vocabulary whole fractals and those of the head equal, and its collectives join so many ranks.
 func Rules(product string, maxPadding float64) (placement.Rules, error) {
 	chip, err := soc.Find(product)
 	if err != nil {
 		return placement.Rules{}, err
 	}
-	r := placement.Rules{Align: kernel.Block, VocabAlign: kernel.FractalRows, MaxPadding: maxPadding}
+	r := placement.Rules{Align: kernel.Block, VocabAlign: kernel.FractalRows, MaxPadding: maxPadding,
+		EqualHead: true}
 	for _, op := range []string{"AllGather", "ReduceScatter"} {
-		if c, ok := chip.Collective(op); ok && c.MaxRanks > 0 {
+		if c, ok := chip.Collective(op); ok && c.MaxRanks > 0 && (r.MaxRanks == 0 || c.MaxRanks < r.MaxRanks) {
 			r.MaxRanks = c.MaxRanks
 		}
 	}

@@ -22,6 +22,11 @@ type Rules struct {
 	VocabAlign int
 	// MaxPadding is the largest share of zeros, relative to what is real, in any part; 0 allows none.
 	MaxPadding float64
+	// EqualWidths asks for inner widths that ranks split into equal parts: where each part of a row is
+	// quantized with a scale of its own.
+	EqualWidths bool
+	// EqualHead asks the same of the head's parts of the vocabulary: where one kernel serves all ranks.
+	EqualHead bool
 	// MaxRanks is how many ranks a collective can have; 0 is any number.
 	MaxRanks int
 }
@@ -139,6 +144,10 @@ func (p Placement) checkPadding(m Model, r Rules) string {
 		if part.Size == 0 {
 			return fmt.Sprintf("%s of %d cannot be split %d ways", part.Name, part.Whole, part.Ways)
 		}
+		if part.equal && part.Whole%part.Ways != 0 {
+			return fmt.Sprintf("%s of %d does not make %d equal parts, as this machine or scheme needs",
+				part.Name, part.Whole, part.Ways)
+		}
 		if part.Waste() > r.MaxPadding {
 			return fmt.Sprintf("%s: %d of %d pads to %d, %.1f %% more; --max-padding allows %.1f %%", part.Name,
 				part.Size, part.Whole, part.Padded, 100*part.Waste(), 100*r.MaxPadding)
@@ -151,6 +160,7 @@ func (p Placement) checkPadding(m Model, r Rules) string {
 type Part struct {
 	Name                      string
 	Whole, Ways, Size, Padded int
+	equal                     bool // whether all must have the same size
 }
 
 // Waste is padding relative to what is real.
@@ -159,24 +169,18 @@ func (p Part) Waste() float64 { return float64(p.Padded-p.Size) / float64(p.Size
 // Parts lists the dimensions that are split and may be padded. A size of 0 is a dimension with fewer
 // elements than ranks, or one that leaves a rank without any.
 func (p Placement) Parts(m Model, r Rules) []Part {
-	all := []Part{
-		{Name: "expert width", Whole: m.ExpertWidth, Ways: p.Experts.TP},
-		{Name: "shared width", Whole: m.SharedWidth, Ways: p.Shared.TP},
-		{Name: "embedded vocabulary", Whole: m.Vocabulary, Ways: p.EmbedTP},
-		{Name: "vocabulary of the head", Whole: m.Vocabulary, Ways: p.HeadTP},
-	}
 	var parts []Part
-	for i, part := range all {
-		if part.Whole == 0 || part.Ways == 1 {
-			continue
+	add := func(name string, whole, ways, align int, equal bool) {
+		if whole == 0 || ways == 1 {
+			return
 		}
-		align := r.Align
-		if i >= 2 {
-			align = r.VocabAlign
-		}
-		part.Size, part.Padded = Block(part.Whole, part.Ways, align)
-		parts = append(parts, part)
+		size, padded := Block(whole, ways, align)
+		parts = append(parts, Part{name, whole, ways, size, padded, equal})
 	}
+	add("expert width", m.ExpertWidth, p.Experts.TP, r.Align, r.EqualWidths)
+	add("shared width", m.SharedWidth, p.Shared.TP, r.Align, r.EqualWidths)
+	add("embedded vocabulary", m.Vocabulary, p.EmbedTP, r.VocabAlign, false)
+	add("vocabulary of the head", m.Vocabulary, p.HeadTP, r.VocabAlign, r.EqualHead)
 	return parts
 }
 
@@ -192,7 +196,8 @@ func Block(whole, ways, align int) (size, padded int) {
 }
 
 // List gives every legal placement for a number of ranks, H2P first if it is legal, then by degrees.
-// The tables are as in H2P: a whole embedding on each rank, the head over all.
+// The tables are as in H2P: a whole embedding on each rank, the head over all, or whole where that is not
+// legal.
 func List(m Model, r Rules, devices int) []Placement {
 	var list []Placement
 	add := func(p Placement) {
@@ -216,7 +221,11 @@ func List(m Model, r Rules, devices int) []Placement {
 	for _, a := range degrees(devices, false) {
 		for _, e := range experts {
 			for _, s := range shared {
-				add(Placement{devices, a, e, s, 1, devices})
+				p := Placement{devices, a, e, s, 1, devices}
+				if p.Check(m, r) != nil {
+					p.HeadTP = 1
+				}
+				add(p)
 			}
 		}
 	}

@@ -101,6 +101,10 @@ func TestCheckSaysWhy(t *testing.T) {
 			"embed tp8 is neither 1 nor the tp4 of attention, whose ranks see the same tokens"},
 		{"shared=tp8", Model{Heads: 8, KVHeads: 8, SharedWidth: 5, Vocabulary: 64}, Rules{},
 			"shared width of 5 cannot be split 8 ways"},
+		{"shared=tp8", Model{Heads: 8, KVHeads: 8, SharedWidth: 63, Vocabulary: 64}, Rules{EqualWidths: true},
+			"shared width of 63 does not make 8 equal parts, as this machine or scheme needs"},
+		{"shared=tp8", Model{Heads: 8, KVHeads: 8, SharedWidth: 64, Vocabulary: 63}, Rules{EqualHead: true},
+			"vocabulary of the head of 63 does not make 8 equal parts, as this machine or scheme needs"},
 	} {
 		devices := 8
 		if strings.Contains(c.text, "16") {
@@ -119,6 +123,20 @@ func TestCheckSaysWhy(t *testing.T) {
 	if err := six.Check(m, Rules{}); err == nil ||
 		!strings.HasSuffix(err.Error(), "groups of 2 and of 3 ranks do not lie inside one another") {
 		t.Error(err)
+	}
+}
+
+// TestListWholeHead: a head that cannot be split is whole.
+func TestListWholeHead(t *testing.T) {
+	m := Model{Heads: 3, KVHeads: 3, SharedWidth: 96, Vocabulary: 64}
+	list := List(m, Rules{EqualHead: true, MaxPadding: 1}, 3)
+	if len(list) == 0 {
+		t.Fatal("nothing is legal")
+	}
+	for _, p := range list {
+		if p.HeadTP != 1 {
+			t.Errorf("%v splits 64 rows 3 ways", p)
+		}
 	}
 }
 
