@@ -204,7 +204,7 @@ func TestIntegersOnRanks(t *testing.T) {
 		if o.Scheme.NeedsStats() {
 			o.Stats = statistics(t)
 		}
-		whole, _ := graphs(t, o, placement.Single(), oneLayer, `"num_hidden_layers": 2`)
+		whole, _ := graphs(t, o, placement.Single(), allLayers, `"num_hidden_layers": 2`)
 		for i, p := range legal(t, whole) {
 			if p.Devices > 2 && i%9 != 0 && p != placement.H2P(p.Devices) || p.EmbedTP > 1 {
 				continue
@@ -238,7 +238,7 @@ func integersOf(t *testing.T, w interp.Weights, o passes.Options, p placement.Pl
 // blocks is the graph of one rank with the scales of a placement, and the graph of the ranks.
 func blocks(t *testing.T, o passes.Options, p placement.Placement) (whole, cut *ir.Graph) {
 	t.Helper()
-	_, cut = graphs(t, o, p, oneLayer, `"num_hidden_layers": 2`)
+	_, cut = graphs(t, o, p, allLayers, `"num_hidden_layers": 2`)
 	o.Placement, o.PlacementRules = p, rules
 	o.Dump = func(_ int, name string, g *ir.Graph) error {
 		if name == "BlockDynamicScales" {
@@ -246,7 +246,7 @@ func blocks(t *testing.T, o passes.Options, p placement.Placement) (whole, cut *
 		}
 		return nil
 	}
-	g := fixture.Graph(t, tinyDir+"/config.json", oneLayer, `"num_hidden_layers": 2`)
+	g := fixture.Graph(t, tinyDir+"/config.json", allLayers, `"num_hidden_layers": 2`)
 	if _, _, err := passes.Compile(g, o); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func blocks(t *testing.T, o passes.Options, p placement.Placement) (whole, cut *
 // statistics are of a few tokens of the same two layers.
 func statistics(t *testing.T) *quant.Stats {
 	t.Helper()
-	g := fixture.Graph(t, tinyDir+"/config.json", oneLayer, `"num_hidden_layers": 2`)
+	g := fixture.Graph(t, tinyDir+"/config.json", allLayers, `"num_hidden_layers": 2`)
 	observed, err := passes.ForCalibration(g, passes.Options{Scheme: fixture.Scheme(t, "w8a8")})
 	if err != nil {
 		t.Fatal(err)

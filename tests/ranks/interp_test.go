@@ -9,19 +9,19 @@ import (
 	"moge/tests/fixture"
 )
 
-const oneLayer = `"num_hidden_layers": 4`
+const allLayers = `"num_hidden_layers": 4`
 
 // TestFloatOnRanks: every legal placement gives the logits of one rank, up to the order of sums.
 func TestFloatOnRanks(t *testing.T) {
 	t.Parallel()
 	w := checkpoint(t)
-	whole, _ := graphs(t, passes.Options{}, placement.Single(), oneLayer, `"num_hidden_layers": 2`)
+	whole, _ := graphs(t, passes.Options{}, placement.Single(), allLayers, `"num_hidden_layers": 2`)
 	want := alone(t, whole, w)
 	for i, p := range legal(t, whole) {
 		if p.Devices == 8 && i%16 != 0 && p != placement.H2P(8) {
 			continue // the engine runs all of them
 		}
-		_, cut := graphs(t, passes.Options{}, p, oneLayer, `"num_hidden_layers": 2`)
+		_, cut := graphs(t, passes.Options{}, p, allLayers, `"num_hidden_layers": 2`)
 		for i, got := range together(t, cut, p, w) {
 			d, err := difference(got["logits"], want[i]["logits"])
 			if err != nil || d > 1e-4 {
