@@ -114,12 +114,9 @@ func (x *partition) fail(n *ir.Node, format string, args ...any) []*ir.Value {
 	return nil
 }
 
-// unit is the rows of one rank: a share of the tokens of a group of attention.
-func (x *partition) unit() int64 { return int64(x.Attn.TP) }
-
 // rowsOf is an old dimension of tokens for the rows of so many ranks.
 func (x *partition) rowsOf(d shape.Dim, ranks int) shape.Dim {
-	return shape.Dim{Coef: d.Coef * int64(ranks), Scalar: d.Scalar, Div: x.unit()}
+	return shape.Dim{Coef: d.Coef * int64(ranks), Scalar: d.Scalar, Div: int64(x.Attn.TP)}
 }
 
 // part is what a node belongs to, by its site.
@@ -142,36 +139,24 @@ func (x *partition) partOf(n *ir.Node) part {
 	return of(x.Attn) // the residual stream, the tables
 }
 
+// formers give a node's form in the program by its op; other nodes are plain.
+var formers = map[ir.Op]func(*partition, *ir.Rewriter, *ir.Node) []*ir.Value{
+	ir.OpInput: (*partition).input, ir.OpState: (*partition).state, ir.OpEmbed: (*partition).embed,
+	ir.OpTakeRows: (*partition).takeRows, ir.OpReshape: (*partition).reshape, ir.OpSlice: (*partition).slice,
+	ir.OpCast: (*partition).cast, ir.OpQuantize: (*partition).quantize,
+	ir.OpRoute: (*partition).route, ir.OpCombine: (*partition).combine,
+	ir.OpLinear: (*partition).linear, ir.OpQLinear: (*partition).linear, ir.OpW8Linear: (*partition).linear,
+	ir.OpGroupedLinear: (*partition).grouped, ir.OpQGroupedLinear: (*partition).grouped,
+	ir.OpW8GroupedLinear: (*partition).grouped,
+}
+
 // node gives the program's form of an old node.
 func (x *partition) node(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	if x.err != nil || x.constant[n.Results[0].ID] {
 		return nil
 	}
-	switch n.Op {
-	case ir.OpInput:
-		return x.input(r, n)
-	case ir.OpState:
-		return x.state(r, n)
-	case ir.OpEmbed:
-		return x.embed(r, n)
-	case ir.OpTakeRows:
-		return r.Add(n.Op, n.Site, []*ir.Value{x.whole(r, n.Args[0], x.Devices), r.Value(n.Args[1])})
-	case ir.OpLinear, ir.OpQLinear, ir.OpW8Linear:
-		return x.linear(r, n)
-	case ir.OpGroupedLinear, ir.OpQGroupedLinear, ir.OpW8GroupedLinear:
-		return x.grouped(r, n)
-	case ir.OpRoute:
-		return x.route(r, n)
-	case ir.OpCombine:
-		return x.combine(r, n)
-	case ir.OpReshape:
-		return x.reshape(r, n)
-	case ir.OpSlice:
-		return x.slice(r, n)
-	case ir.OpQuantize:
-		return x.quantize(r, n)
-	case ir.OpCast:
-		return x.same(r, n, x.have[n.Args[0].ID])
+	if form, ok := formers[n.Op]; ok {
+		return form(x, r, n)
 	}
 	return x.plain(r, n)
 }
@@ -181,7 +166,7 @@ func (x *partition) plain(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	rows := x.partOf(n).rows
 	result := share{}
 	if n.Op == ir.OpAdd && x.sums(n) {
-		rows = x.partOf(&ir.Node{}).rows // parts of a layer meet in the residual stream
+		rows = x.Attn.ModelGroup().Size // parts of a layer meet in the residual stream
 	}
 	args := make([]*ir.Value, len(n.Args))
 	for i, a := range n.Args {
@@ -214,12 +199,15 @@ func (x *partition) sums(n *ir.Node) bool {
 	return false
 }
 
-// same is a node whose results are in the form of its argument.
-func (x *partition) same(r *ir.Rewriter, n *ir.Node, s share) []*ir.Value {
-	for _, v := range n.Results {
-		x.have[v.ID] = s
-	}
+// cast leaves the form of what it converts.
+func (x *partition) cast(r *ir.Rewriter, n *ir.Node) []*ir.Value {
+	x.have[n.Result().ID] = x.have[n.Args[0].ID]
 	return r.Add(n.Op, n.Site, r.Values(n.Args), n.Attrs...)
+}
+
+// takeRows: the rows whose logits are wanted are of all ranks.
+func (x *partition) takeRows(r *ir.Rewriter, n *ir.Node) []*ir.Value {
+	return r.Add(n.Op, n.Site, []*ir.Value{x.whole(r, n.Args[0], x.Devices), r.Value(n.Args[1])})
 }
 
 // input: tokens and their places are those of the rank's group of attention, rows those of all.
@@ -250,9 +238,9 @@ func (x *partition) embed(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	g := placement.Group{Size: x.EmbedTP, Stride: 1}
 	x.have[n.Result().ID].partial = g
 	size, _ := placement.Block(int(table.Type.Shape[0].Coef), x.EmbedTP, 1)
-	from := append(groupAttrs(g), ir.Int("step", int64(size)))
-	local := r.Add(ir.OpRebase, n.Site, []*ir.Value{ids}, from...)[0]
-	return r.Add(n.Op, n.Site, []*ir.Value{local, x.shard(r, n.Site, table, 0, g, 1)}, ir.Int("outside", 1))
+	local := rebaseOf(r.Builder, n.Site, ids, g, int64(size))
+	return r.Add(n.Op, n.Site, []*ir.Value{local, shardOf(r.Builder, n.Site, table, 0, g, 1)},
+		ir.Int("outside", 1))
 }
 
 func groupAttrs(g placement.Group) []ir.Attr {

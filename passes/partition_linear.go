@@ -45,33 +45,17 @@ func weightOf(n *ir.Node) int {
 	panic("BUG: " + n.Op.String() + " is not a linear")
 }
 
-// shard is a rank's block of a constant.
-func (x *partition) shard(r *ir.Rewriter, site string, v *ir.Value, axis int, g placement.Group,
-	align int) *ir.Value {
-	if g.Size == 1 {
-		return v
-	}
-	attrs := append([]ir.Attr{ir.Int("axis", int64(axis))}, groupAttrs(g)...)
-	if align > 1 {
-		attrs = append(attrs, ir.Int("align", int64(align)))
-	}
-	return r.Add(ir.OpShard, site, []*ir.Value{v}, attrs...)[0]
-}
-
 // shardSections is a rank's block of each section of an axis, one after the other.
-func (x *partition) shardSections(r *ir.Rewriter, site string, v *ir.Value, axis int, g placement.Group,
-	align int, sections []span) *ir.Value {
+func shardSections(b *ir.Builder, site string, v *ir.Value, axis int, g placement.Group, align int,
+	sections []span) *ir.Value {
 	if len(sections) == 1 {
-		return x.shard(r, site, v, axis, g, align)
-	}
-	if g.Size == 1 {
-		return v
+		return shardOf(b, site, v, axis, g, align)
 	}
 	parts := make([]*ir.Value, len(sections))
 	for i, s := range sections {
-		parts[i] = x.shard(r, site, r.Slice(site, v, axis, s.lo, s.hi), axis, g, align)
+		parts[i] = shardOf(b, site, b.Slice(site, v, axis, s.lo, s.hi), axis, g, align)
 	}
-	return concat(r.Builder, site, parts, axis)
+	return concat(b, site, parts, axis)
 }
 
 // sectionsOf are the ranges of columns that the readers of a linear take apart: what each rank has a
@@ -143,16 +127,16 @@ func (x *partition) linear(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 		result.rows = 0
 		g = placement.Group{Size: x.HeadTP, Stride: 1}
 		for i := w; i < len(args); i++ {
-			args[i] = x.shard(r, n.Site, args[i], 0, g, x.rules.VocabAlign)
+			args[i] = shardOf(r.Builder, n.Site, args[i], 0, g, x.rules.VocabAlign)
 		}
 	case role == columnParallel && g.Size > 1:
 		result.sections = x.sectionsOf(n, g, x.align(n))
 		for i := w; i < len(args); i++ {
-			args[i] = x.shardSections(r, n.Site, args[i], 0, g, x.align(n), result.sections)
+			args[i] = shardSections(r.Builder, n.Site, args[i], 0, g, x.align(n), result.sections)
 		}
 	case role == rowParallel && g.Size > 1:
 		result.partial = g
-		args[w] = x.shard(r, n.Site, args[w], 1, g, x.align(n))
+		args[w] = shardOf(r.Builder, n.Site, args[w], 1, g, x.align(n))
 		if len(args) > bias {
 			args[bias] = r.Add(ir.OpOwn, n.Site, []*ir.Value{args[bias]}, groupAttrs(g)...)[0]
 		}
@@ -179,7 +163,7 @@ func (x *partition) grouped(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	for i := w; i < len(args); i++ {
 		v := args[i]
 		if experts.Size > 1 {
-			v = x.shard(r, n.Site, v, 0, experts, 1)
+			v = shardOf(r.Builder, n.Site, v, 0, experts, 1)
 		}
 		weight := i < w+(len(args)-w+1)/2 || n.Op == ir.OpGroupedLinear
 		axis := len(v.Type.Shape) - 1
@@ -188,9 +172,9 @@ func (x *partition) grouped(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 		}
 		switch {
 		case column && g.Size > 1:
-			v = x.shardSections(r, n.Site, v, axis, g, x.align(n), result.sections)
+			v = shardSections(r.Builder, n.Site, v, axis, g, x.align(n), result.sections)
 		case !column && weight:
-			v = x.shard(r, n.Site, v, axis+1, g, x.align(n))
+			v = shardOf(r.Builder, n.Site, v, axis+1, g, x.align(n))
 		}
 		args[i] = v
 	}

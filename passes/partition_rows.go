@@ -44,7 +44,7 @@ func convert(b *ir.Builder, site string, v *ir.Value, from, to int) *ir.Value {
 	}
 	if from > to {
 		g := placement.Group{Size: from / to, Stride: to}
-		return b.Add(ir.OpShard, site, []*ir.Value{v}, append([]ir.Attr{ir.Int("axis", 0)}, groupAttrs(g)...)...)[0]
+		return shardOf(b, site, v, 0, g, 1)
 	}
 	return v
 }
@@ -61,11 +61,9 @@ func (x *partition) local(r *ir.Rewriter, v *ir.Value, site string, experts int6
 	if made := x.made[key]; made != nil {
 		return made
 	}
-	columns := append([]ir.Attr{ir.Int("axis", 1)}, groupAttrs(g)...)
-	mine := r.Add(ir.OpShard, site, []*ir.Value{all}, columns...)[0]
+	mine := shardOf(r.Builder, site, all, 1, g, 1)
 	if v.Type.DType == dtype.I32 {
-		from := append(groupAttrs(g), ir.Int("step", experts/int64(g.Size)))
-		mine = r.Add(ir.OpRebase, site, []*ir.Value{mine}, from...)[0]
+		mine = rebaseOf(r.Builder, site, mine, g, experts/int64(g.Size))
 	}
 	x.made[key] = mine
 	return mine
@@ -85,6 +83,23 @@ func (x *partition) combine(r *ir.Rewriter, n *ir.Node) []*ir.Value {
 	rows := x.Experts.ModelGroup().Size
 	x.have[n.Result().ID] = share{rows: rows, partial: x.Experts.ModelGroup()}
 	return r.Add(n.Op, n.Site, args, n.Attrs...)
+}
+
+// shardOf is a rank's block of one axis, padded to a multiple of align.
+func shardOf(b *ir.Builder, site string, v *ir.Value, axis int, g placement.Group, align int) *ir.Value {
+	if g.Size == 1 {
+		return v
+	}
+	attrs := append([]ir.Attr{ir.Int("axis", int64(axis))}, groupAttrs(g)...)
+	if align > 1 {
+		attrs = append(attrs, ir.Int("align", int64(align)))
+	}
+	return b.Add(ir.OpShard, site, []*ir.Value{v}, attrs...)[0]
+}
+
+// rebaseOf counts ids from the first of a rank, which has step of them.
+func rebaseOf(b *ir.Builder, site string, ids *ir.Value, g placement.Group, step int64) *ir.Value {
+	return b.Add(ir.OpRebase, site, []*ir.Value{ids}, append(groupAttrs(g), ir.Int("step", step))...)[0]
 }
 
 // gatherOf gathers rows over a group. They travel in a narrower type where that loses nothing.

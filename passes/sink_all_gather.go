@@ -100,5 +100,5 @@ func cut(b *ir.Builder, site string, v *ir.Value, g placement.Group) *ir.Value {
 		}
 		return cut(b, site, n.Args[0], placement.Group{Size: inner.Stride / g.Stride, Stride: g.Stride})
 	}
-	return b.Add(ir.OpShard, site, []*ir.Value{v}, append([]ir.Attr{ir.Int("axis", 0)}, groupAttrs(g)...)...)[0]
+	return shardOf(b, site, v, 0, g, 1)
 }
