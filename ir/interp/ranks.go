@@ -17,34 +17,26 @@ type RankInputs struct {
 }
 
 // RunRanks executes one step of a partitioned program on all ranks at once and returns the outputs of
-// each by name. Rows of the sequence -1 are padding. The options see the nodes of every rank, Rank
-// tells whose; they are called from several goroutines. On failure no state is changed.
+// each by name. Rows of the sequence -1 are padding. What the options of a rank have it call is called
+// beside that of the others. On failure no state is changed.
 func RunRanks(g *ir.Graph, in []RankInputs, w Weights, opt func(rank int) Options) (
 	[]map[string]*tensor.Tensor, error) {
-	world := newWorld(len(in))
 	outputs := make([]map[string]*tensor.Tensor, len(in))
 	after := make([]*State, len(in))
-	errs := make([]error, len(in))
-	var wait sync.WaitGroup
-	for r := range in {
+	err := onEach(len(in), func(m *member) (err error) {
+		r, o := m.rank, Options{}
+		if opt != nil {
+			o = opt(r)
+		}
+		o.rank = m
 		after[r] = NewState()
 		if in[r].State != nil {
 			after[r] = in[r].State.Clone()
 		}
-		wait.Go(func() {
-			o := Options{}
-			if opt != nil {
-				o = opt(r)
-			}
-			o.rank = &member{world, r}
-			outputs[r], errs[r] = Run(g, in[r].Inputs, after[r], w, o)
-			if errs[r] != nil {
-				world.abort()
-			}
-		})
-	}
-	wait.Wait()
-	if err := firstFailure(errs); err != nil {
+		outputs[r], err = Run(g, in[r].Inputs, after[r], w, o)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	for r := range in {
@@ -53,6 +45,21 @@ func RunRanks(g *ir.Graph, in []RankInputs, w Weights, opt func(rank int) Option
 		}
 	}
 	return outputs, nil
+}
+
+// onEach runs all ranks at once; when one fails the others stop waiting for it.
+func onEach(ranks int, run func(*member) error) error {
+	world, errs := newWorld(ranks), make([]error, ranks)
+	var wait sync.WaitGroup
+	for r := range errs {
+		wait.Go(func() {
+			if errs[r] = run(&member{world, r}); errs[r] != nil {
+				world.abort()
+			}
+		})
+	}
+	wait.Wait()
+	return firstFailure(errs)
 }
 
 // errAborted ends the ranks that wait for one that failed.
@@ -136,7 +143,7 @@ func (m *member) index(n *ir.Node) (int64, error) {
 		}
 		return 0, nil
 	}
-	if n.Int("size")*n.Int("stride") > int64(m.world.ranks) {
+	if int64(m.world.ranks)%(n.Int("size")*n.Int("stride")) != 0 {
 		return 0, fmt.Errorf("a group of %d ranks, %d apart, among %d", n.Int("size"), n.Int("stride"),
 			m.world.ranks)
 	}
@@ -174,7 +181,7 @@ func shard(c *call) error {
 	lo := index * block
 	count := min(block, size-lo) * inner
 	for o := int64(0); o*size*inner < int64(x.Len()); o++ {
-		copyElements(y, o*y.Shape[axis]*inner, x, (o*size+lo)*inner, count)
+		y.Copy(int(o*y.Shape[axis]*inner), x, int((o*size+lo)*inner), int(count))
 	}
 	return nil
 }
@@ -182,7 +189,7 @@ func shard(c *call) error {
 func own(c *call) error {
 	index, err := c.rank.index(c.n)
 	if err == nil && index == 0 {
-		copyElements(c.out[0], 0, c.args[0], 0, int64(c.args[0].Len()))
+		c.out[0].Copy(0, c.args[0], 0, c.args[0].Len())
 	}
 	return err
 }
@@ -196,18 +203,6 @@ func rebase(c *call) error {
 }
 
 var errRows = errors.New("ranks bring different numbers of rows")
-
-// copyElements copies n elements of one type.
-func copyElements(dst *tensor.Tensor, to int64, src *tensor.Tensor, from, n int64) {
-	switch {
-	case src.DType.Float():
-		copy(dst.F32[to:to+n], src.F32[from:from+n])
-	case src.DType == dtype.I32:
-		copy(dst.I32[to:to+n], src.I32[from:from+n])
-	default:
-		copy(dst.I8[to:to+n], src.I8[from:from+n])
-	}
-}
 
 // travelled is what others receive of a tensor.
 func travelled(c *call) *tensor.Tensor {
@@ -236,18 +231,14 @@ func allGather(c *call) error {
 		if t.Len()*len(group) != c.out[0].Len() {
 			return errRows
 		}
-		copyElements(c.out[0], int64(i*t.Len()), t, 0, int64(t.Len()))
+		c.out[0].Copy(i*t.Len(), t, 0, t.Len())
 	}
 	return nil
 }
 
-// summed is the sum over the group, ranks ascending, of elements lo and up.
-func summed(c *call, index func() (int64, error)) error {
+// summed is the sum over the group, ranks ascending, of block i of the rows.
+func summed(c *call, i int64) error {
 	group, err := c.rank.exchange(c.n, travelled(c))
-	if err != nil {
-		return err
-	}
-	i, err := index()
 	if err != nil {
 		return err
 	}
@@ -272,7 +263,11 @@ func summed(c *call, index func() (int64, error)) error {
 }
 
 func reduceScatter(c *call) error {
-	return summed(c, func() (int64, error) { return c.rank.index(c.n) })
+	i, err := c.rank.index(c.n)
+	if err != nil {
+		return err
+	}
+	return summed(c, i)
 }
 
-func allReduce(c *call) error { return summed(c, func() (int64, error) { return 0, nil }) }
+func allReduce(c *call) error { return summed(c, 0) }

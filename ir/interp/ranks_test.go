@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"moge/ir"
@@ -18,19 +17,12 @@ type tensors = map[string]*tensor.Tensor
 
 // onRanks runs a graph on several ranks, each with its values.
 func onRanks(g *ir.Graph, values []tensors, w Weights) ([]tensors, error) {
-	world := newWorld(len(values))
-	outputs, errs := make([]tensors, len(values)), make([]error, len(values))
-	var wait sync.WaitGroup
-	for r := range values {
-		wait.Go(func() {
-			outputs[r], errs[r] = RunValues(g, values[r], nil, w, Options{rank: &member{world, r}})
-			if errs[r] != nil {
-				world.abort()
-			}
-		})
-	}
-	wait.Wait()
-	return outputs, firstFailure(errs)
+	outputs := make([]tensors, len(values))
+	err := onEach(len(values), func(m *member) (err error) {
+		outputs[m.rank], err = RunValues(g, values[m.rank], nil, w, Options{rank: m})
+		return err
+	})
+	return outputs, err
 }
 
 // onAllRanks runs a graph on as many ranks as its groups need, all with the same values, and gives
@@ -142,6 +134,15 @@ output "y" = %6
 	}
 	_, err = Run(g, in[0].Inputs, nil, oneWeight{f(d(2, 1), 1, 2)}, Options{})
 	if err == nil || !strings.Contains(err.Error(), "groups of 3 ranks need a program for all of them") {
+		t.Error(err)
+	}
+	_, err = RunRanks(g, in[:2], oneWeight{f(d(2, 1), 1, 2)}, nil)
+	if err == nil || !strings.Contains(err.Error(), "a group of 3 ranks, 1 apart, among 2") {
+		t.Error(err)
+	}
+	in = append(in, RankInputs{Inputs: in[0].Inputs}) // a group of three and one of one
+	_, err = RunRanks(g, in, oneWeight{f(d(2, 1), 1, 2)}, nil)
+	if err == nil || !strings.Contains(err.Error(), "a group of 3 ranks, 1 apart, among 4") {
 		t.Error(err)
 	}
 	if err := firstFailure([]error{nil, fmt.Errorf("x: %w", errAborted)}); !errors.Is(err, errAborted) {
