@@ -18,6 +18,8 @@ var rankViolations = []violationCase{
 	{label: "shard_c4", args: "f32[5]", attrs: axisOf(0, ranks(4, 1)...), want: "dimension 5 does not make 4 blocks"},
 	{label: "shard_c4", args: "f32[2*T]", attrs: axisOf(0, ranks(4, 1)...),
 		want: "dimension 2*T does not make 4 blocks"},
+	{label: "shard_c4", args: "f32[9223372036854775807]", attrs: axisOf(0, ranks(1, 1, Int("align", 2))...),
+		want: "dimension 9223372036854775807 does not make 1 blocks"},
 	{label: "own_c1", args: "i32[8]", attrs: ranks(2, 1), want: "argument 0 is i32[8], want floats"},
 	{label: "own_c2", args: "f32[8]", attrs: ranks(2, 0), want: "a group of 2 ranks, 0 apart"},
 	{label: "rebase_c1", args: "f32[8]", attrs: ranks(2, 1, Int("step", 1)),

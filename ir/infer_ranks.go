@@ -20,18 +20,22 @@ func (n *Node) wantGroup(constraint string) error {
 	return nil
 }
 
-// Block is the dimension d cut into size blocks: elements of one block, the last maybe less, and what
-// it is padded to. ok is false where a block would be empty, or where a dimension that depends on the
-// step does not divide.
-func Block(d shape.Dim, size, align int64) (block, padded shape.Dim, ok bool) {
+// Block is one of size blocks that d is cut into, padded to a multiple of align; of a dimension that is
+// fixed the last block may have less that is real. ok is false where a block would be empty or too long to
+// count, or where a dimension that depends on the step does not divide.
+func Block(d shape.Dim, size, align int64) (padded shape.Dim, ok bool) {
 	if !d.IsFixed() {
-		part := d
-		part.Coef = d.Coef / size
-		return part, part, d.Coef%size == 0 && align <= 1
+		ok = d.Coef%size == 0 && align <= 1
+		d.Coef /= size
+		return d, ok
 	}
-	n := (d.Coef + size - 1) / size
+	n := d.Coef / size
+	if d.Coef%size != 0 {
+		n++
+	}
 	align = max(align, 1)
-	return shape.Fixed(n), shape.Fixed((n + align - 1) / align * align), n*(size-1) < d.Coef
+	whole := (n + align - 1) / align * align
+	return shape.Fixed(whole), d.Coef-n*(size-1) > 0 && whole >= n
 }
 
 func inferShard(n *Node, _ []Type) ([]Type, error) {
@@ -47,7 +51,7 @@ func inferShard(n *Node, _ []Type) ([]Type, error) {
 	if given && (align.Int < 1 || align.Int > maxGroup) {
 		return nil, violation("shard_c3", "align is %d", align.Int)
 	}
-	_, padded, ok := Block(t.Shape[axis], n.Int("size"), align.Int)
+	padded, ok := Block(t.Shape[axis], n.Int("size"), align.Int)
 	if !ok {
 		return nil, violation("shard_c4", "dimension %v does not make %d blocks", t.Shape[axis], n.Int("size"))
 	}

@@ -155,7 +155,7 @@ func (m *maker) shard(v *ir.Value, dims []int64) {
 		return
 	}
 	axis, g := m.r.IntN(len(dims)), m.group()
-	if _, _, ok := ir.Block(v.Type.Shape[axis], g[0].Int, 1); !ok {
+	if _, ok := ir.Block(v.Type.Shape[axis], g[0].Int, 1); !ok {
 		return
 	}
 	attrs := append(g, ir.Int("axis", int64(axis)), ir.Int("align", 1+m.r.Int64N(3)))
