@@ -12,7 +12,6 @@ import (
 	"moge/formats/bundle/bundlepb"
 	"moge/ir"
 	"moge/ir/dtype"
-	"moge/ir/placement"
 	"moge/ir/shape"
 	"moge/passes"
 	"moge/runtime/device"
@@ -52,11 +51,7 @@ func Build(g *ir.Graph, limits codegen.Limits) (*codegen.Plan, error) {
 		return nil, err
 	}
 	b.planMemory()
-	place, err := passes.PlacementOf(g)
-	if err != nil {
-		return nil, err
-	}
-	return b.plan(place)
+	return b.plan()
 }
 
 // place names a node in errors; sources have no site.
@@ -143,7 +138,7 @@ func (b *builder) planMemory() {
 }
 
 // plan puts the sections in their file, or in one a rank, and cuts their work into units.
-func (b *builder) plan(place placement.Placement) (*codegen.Plan, error) {
+func (b *builder) plan() (*codegen.Plan, error) {
 	size, err := bundle.Layout(b.sections, nil)
 	if err != nil {
 		return nil, err
@@ -151,8 +146,12 @@ func (b *builder) plan(place placement.Placement) (*codegen.Plan, error) {
 	p := &codegen.Plan{Nodes: len(b.graph.Nodes), Manifest: &bundlepb.Manifest{
 		Targets:  []string{"cpu"},
 		Programs: []*bundlepb.Program{b.program},
-		Ranks:    []*bundlepb.Rank{{File: "weights/rank-00.bin", Size: size, Sections: b.sections}},
+		Ranks:    []*bundlepb.Rank{{File: bundle.RankFile(0), Size: size, Sections: b.sections}},
 	}}
+	place, err := passes.PlacementOf(b.graph)
+	if err != nil {
+		return nil, err
+	}
 	p.ForRanks(b.work, place)
 	return p, nil
 }

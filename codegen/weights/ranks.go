@@ -9,75 +9,63 @@ import (
 
 // OnRank is a source as one rank of a partitioned program sees it: of what ranks have different parts
 // of, evaluation gives the part of that rank. Elsewhere rank 0 is meant.
-func OnRank(src Source, rank int) Source { return ranked{src, rank} }
-
-type ranked struct {
-	Source
-	rank int
-}
-
-func rankOf(src Source) int {
-	if r, ok := src.(ranked); ok {
-		return r.rank
-	}
-	return 0
+func OnRank(src Source, rank int) Source {
+	v := viewOf(src)
+	v.rank = rank
+	return v
 }
 
 // Remember is a source whose evaluation keeps the rows that it quantized whole, so that ranks that take
 // columns of the same rows one after the other read and quantize them once. It is for one unit of work.
-func Remember(src Source) Source { return remembering{src, map[wholeKey]wholeRow{}} }
-
-type remembering struct {
-	Source
-	rows map[wholeKey]wholeRow
+func Remember(src Source) Source {
+	v := viewOf(src)
+	v.kept = map[rowsKey]quantizedRows{}
+	return v
 }
 
-// wholeKey says what rows are of: a weight, or a rank's part of one.
-type wholeKey struct {
+// view is how evaluation takes a source.
+type view struct {
+	Source
+	rank int
+	kept map[rowsKey]quantizedRows // nil keeps nothing
+}
+
+// rowsKey says what rows are of: a weight, or a rank's part of one.
+type rowsKey struct {
 	of        *ir.Value
 	part      string
 	lo, count int64
 }
 
-type wholeRow struct {
+type quantizedRows struct {
 	q      []int8
 	scales []float32
 }
 
-// rememberedBy is what a source keeps, nil if it keeps nothing.
-func rememberedBy(src Source) map[wholeKey]wholeRow {
-	if r, ok := src.(ranked); ok {
-		src = r.Source
+// viewOf is a source as rank 0 sees it, which keeps nothing, unless more was said of it.
+func viewOf(src Source) view {
+	if v, ok := src.(view); ok {
+		return v
 	}
-	if r, ok := src.(remembering); ok {
-		return r.rows
-	}
-	return nil
+	return view{Source: src}
+}
+
+// cutsColumns reports whether v is a rank's columns of a matrix, or of each of a stack of them.
+func cutsColumns(v *ir.Value) bool {
+	return v.Def.Op == ir.OpShard && v.Def.Int("axis") == int64(len(v.Type.Shape)-1)
 }
 
 // CutsColumns reports whether ranks take columns of a quantized weight, whose scales are of whole rows.
 func CutsColumns(values []*ir.Value) bool {
 	return slices.ContainsFunc(values, func(v *ir.Value) bool {
 		for v.Type.DType == dtype.I8 && len(v.Def.Args) > 0 {
-			if v.Def.Op == ir.OpShard && v.Def.Int("axis") == int64(len(v.Type.Shape)-1) {
+			if cutsColumns(v) {
 				return true
 			}
 			v = v.Def.Args[0]
 		}
 		return false
 	})
-}
-
-// castLogOf is the log of a source, nil if it keeps none.
-func castLogOf(src Source) CastLog {
-	if r, ok := src.(ranked); ok {
-		src = r.Source
-	}
-	if r, ok := src.(remembering); ok {
-		src = r.Source
-	}
-	log, _ := src.(CastLog)
-	return log
 }
 
 // rankIndex is the number of a rank in the group of a shard or an own.
@@ -126,8 +114,7 @@ func Part(values []*ir.Value, rank int) string {
 // moved reports whether an int8 weight and its scales come by the same way from another pair: rows, or
 // matrices, put together or cut, or columns of the weight alone.
 func moved(q, s *ir.Value) bool {
-	last := int64(len(q.Type.Shape) - 1)
-	if q.Def.Op == ir.OpShard && q.Def.Int("axis") == last {
+	if cutsColumns(q) {
 		return true
 	}
 	if q.Def.Op != s.Def.Op || len(q.Def.Args) != len(s.Def.Args) || !slices.Equal(q.Def.Attrs, s.Def.Attrs) {
@@ -137,7 +124,7 @@ func moved(q, s *ir.Value) bool {
 	case ir.OpStack:
 		return true
 	case ir.OpConcat, ir.OpSlice, ir.OpShard:
-		return q.Def.Int("axis") < last
+		return q.Def.Int("axis") < int64(len(q.Type.Shape)-1)
 	}
 	return false
 }
@@ -145,11 +132,11 @@ func moved(q, s *ir.Value) bool {
 // quantizePieces evaluates rows where they come from.
 func quantizePieces(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32) error {
 	k := RowLength(q)
-	if q.Def.Op == ir.OpShard && q.Def.Int("axis") == int64(len(q.Type.Shape)-1) {
+	if cutsColumns(q) {
 		return quantizeColumns(src, q, s, lo, dst, scales)
 	}
 	for len(scales) > 0 {
-		arg, at, run := locate(q, lo*k, rankOf(src))
+		arg, at, run := locate(q, lo*k, viewOf(src).rank)
 		rows := min(run/k, int64(len(scales)))
 		if arg == nil {
 			clear(dst[:rows*k])
@@ -166,7 +153,7 @@ func quantizePieces(src Source, q, s *ir.Value, lo int64, dst []int8, scales []f
 // quantizeColumns evaluates whole rows, whose scales are of all columns, and takes those of the rank.
 func quantizeColumns(src Source, q, s *ir.Value, lo int64, dst []int8, scales []float32) error {
 	from, width := q.Def.Args[0], RowLength(q)
-	first, end := shardRange(q.Def, rankOf(src))
+	first, end := shardRange(q.Def, viewOf(src).rank)
 	whole := RowLength(from)
 	rows, err := wholeRows(src, from, s, lo, scales)
 	if err != nil {
@@ -179,23 +166,23 @@ func quantizeColumns(src Source, q, s *ir.Value, lo int64, dst []int8, scales []
 	return nil
 }
 
-// wholeRows quantizes whole rows, unless they are what was quantized last.
+// wholeRows quantizes whole rows, unless the source has kept them.
 func wholeRows(src Source, q, s *ir.Value, lo int64, scales []float32) ([]int8, error) {
-	kept := rememberedBy(src)
-	key := wholeKey{of: q, lo: lo, count: int64(len(scales))}
-	if kept != nil {
-		key.part = Part([]*ir.Value{q}, rankOf(src))
-		if row, ok := kept[key]; ok {
-			copy(scales, row.scales)
-			return row.q, nil
+	v := viewOf(src)
+	key := rowsKey{of: q, lo: lo, count: int64(len(scales))}
+	if v.kept != nil {
+		key.part = Part([]*ir.Value{q}, v.rank)
+		if rows, ok := v.kept[key]; ok {
+			copy(scales, rows.scales)
+			return rows.q, nil
 		}
 	}
 	rows := make([]int8, RowLength(q)*int64(len(scales)))
 	if err := Quantize(src, q, s, lo, rows, scales); err != nil {
 		return nil, err
 	}
-	if kept != nil {
-		kept[key] = wholeRow{rows, slices.Clone(scales)}
+	if v.kept != nil {
+		v.kept[key] = quantizedRows{rows, slices.Clone(scales)}
 	}
 	return rows, nil
 }

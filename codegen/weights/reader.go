@@ -50,7 +50,7 @@ func Read(src Source, v *ir.Value, off, n int64, dst []byte) error {
 	case ir.OpStack, ir.OpConcat, ir.OpSlice, ir.OpShard:
 		return readPieces(src, v, off, n, dst)
 	case ir.OpOwn:
-		if rankIndex(node, rankOf(src)) > 0 {
+		if rankIndex(node, viewOf(src).rank) > 0 {
 			clear(dst)
 			return nil
 		}
@@ -77,7 +77,7 @@ func Floats(src Source, v *ir.Value, off int64, dst []float32) error {
 func readPieces(src Source, v *ir.Value, off, n int64, dst []byte) error {
 	width := v.Type.DType.Bytes(1)
 	for n > 0 {
-		arg, at, run := locate(v, off, rankOf(src))
+		arg, at, run := locate(v, off, viewOf(src).rank)
 		run = min(run, n)
 		if arg == nil {
 			clear(dst[:run*width])
@@ -137,7 +137,7 @@ func readCast(src Source, v *ir.Value, off, n int64, dst []byte) error {
 		return err
 	}
 	dtype.Encode(v.Type.DType, dst, values)
-	if log := castLogOf(src); log != nil && v.Type.DType == dtype.F16 && arg.Type.DType.Float() {
+	if log, ok := viewOf(src).Source.(CastLog); ok && v.Type.DType == dtype.F16 && arg.Type.DType.Float() {
 		report(log, arg, off, values)
 	}
 	return nil
