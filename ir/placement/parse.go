@@ -86,9 +86,6 @@ func parseDegrees(d *Degrees, part, text, allowed string, devices int) error {
 	if d.DP == 0 {
 		d.DP = max(1, devices/(d.EP*d.TP))
 	}
-	if part == "embed" || part == "head" {
-		d.DP = max(1, devices/d.TP)
-	}
 	if d.Ranks() != devices {
 		return fmt.Errorf("%s=%s is for %d ranks, there are %d", part, text, d.Ranks(), devices)
 	}
