@@ -136,24 +136,19 @@ func (b *Bundle) openFile(name string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-const fileMissing = "file is missing"
-
-// missing blames the bundle for an absent file, and the system for everything else.
+// missing blames the bundle for an absent file, and the system for everything else. Of weights it says that
+// those of all ranks belong together.
 func (b *Bundle) missing(name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return damaged(b.path(name), -1, fileMissing)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return ioError(b.path(name), err)
 	}
-	return ioError(b.path(name), err)
-}
-
-// missingRank adds to the error of an absent weight file that those of all ranks belong together.
-func (b *Bundle) missingRank(err error) error {
-	var e *Error
-	if n := len(b.manifest.Ranks); n > 1 && errors.As(err, &e) && e.Reason == fileMissing {
-		e.Reason = fmt.Sprintf("%s, the weights of one of %d ranks", fileMissing, n)
+	e := damaged(b.path(name), -1, "file is missing")
+	ranks := b.manifest.GetRanks()
+	if len(ranks) > 1 && slices.ContainsFunc(ranks, func(r *bundlepb.Rank) bool { return r.File == name }) {
+		e.Reason += fmt.Sprintf(", the weights of one of %d ranks", len(ranks))
 		e.Hint = "copy it from where the bundle was compiled: to run on one machine it needs those of every rank"
 	}
-	return err
+	return e
 }
 
 // openSized opens a file and checks its length.
@@ -174,7 +169,7 @@ func (b *Bundle) openRank(i int) error {
 	r := b.manifest.Ranks[i]
 	f, err := b.openSized(r.File, r.Size)
 	if err != nil {
-		return b.missingRank(err)
+		return err
 	}
 	defer f.Close()
 	m, err := mapped.Map(f)

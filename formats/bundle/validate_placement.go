@@ -51,6 +51,7 @@ func validatePlacement(m *bundlepb.Manifest) error {
 	return validateBalance(m)
 }
 
+// validateBalance checks what the certificate says against the model and the placement.
 func validateBalance(m *bundlepb.Manifest) error {
 	c := m.Certificate
 	if c == nil {
@@ -58,38 +59,17 @@ func validateBalance(m *bundlepb.Manifest) error {
 	}
 	ep := DegreesOf(m.GetPlacement().GetExperts()).EP
 	if c.K != m.Model.ExpertsPerToken || c.Ep != int64(ep) {
-		return invalid(
-			"",
-			-1,
-			"certificate: %d experts a token and ep%d, the model and the placement have %d and ep%d",
-			c.K,
-			c.Ep,
-			m.Model.ExpertsPerToken,
-			ep,
-		)
+		return invalid("", -1, "certificate: %d experts a token and ep%d, the model and the placement have "+
+			"%d and ep%d", c.K, c.Ep, m.Model.ExpertsPerToken, ep)
 	}
-	n, d, ok := c.RowsNumerator, c.RowsDenominator, c.K >= 1 && inRange(c.RowsDenominator)
-	ok = ok && c.K <= 1<<20 && n >= 0 && n <= c.K*d
-	if !ok || c.Exact && n*c.Ep != d*c.K {
-		return invalid(
-			"",
-			-1,
-			"certificate: %d/%d rows of a rank for each row, of %d experts a token and ep%d",
-			n,
-			d,
-			c.K,
-			c.Ep,
-		)
+	n, d := c.RowsNumerator, c.RowsDenominator
+	if !inRange(c.K) || !inRange(d) || n < 0 || n > c.K*d || c.Exact && n*c.Ep != d*c.K {
+		return invalid("", -1, "certificate: %d/%d rows of a rank for each row, of %d experts a token and ep%d",
+			n, d, c.K, c.Ep)
 	}
-	if g := c.GroupsPerRank; g < 0 || g > m.Model.Groups || g > 0 && g*c.Ep != m.Model.Groups {
-		return invalid(
-			"",
-			-1,
-			"certificate: %d groups a rank of %d groups and ep%d",
-			g,
-			m.Model.Groups,
-			c.Ep,
-		)
+	groups := m.Model.Groups
+	if g := c.GroupsPerRank; g != 0 && (g != groups/c.Ep || groups%c.Ep != 0) {
+		return invalid("", -1, "certificate: %d groups a rank of %d groups and ep%d", g, groups, c.Ep)
 	}
 	if len(c.Reason) > maxName || strings.ContainsFunc(c.Reason, func(r rune) bool { return r < ' ' }) {
 		return invalid("", -1, "certificate: the reason is no line of at most %d bytes", maxName)
