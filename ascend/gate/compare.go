@@ -42,8 +42,9 @@ func (c *Comparison) add(next Comparison) {
 	}
 }
 
-// compare looks at every element of data, by groups of rows on all processors.
-func (o Output) compare(name string, data []byte) Comparison {
+// Compare holds data, the memory of the tensor after a run of a case of that name, against what is wanted:
+// every element, by groups of rows on all processors.
+func (o Output) Compare(name string, data []byte) Comparison {
 	parts := make([]Comparison, min(max(o.Rows, 1), 8*runtime.GOMAXPROCS(0)))
 	each := (o.Rows + len(parts) - 1) / len(parts)
 	var wait sync.WaitGroup

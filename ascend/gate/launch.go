@@ -108,7 +108,7 @@ func execute(ctx context.Context, dev *emu.Device, l emu.Launch, p *device.Progr
 		})
 	}
 	for _, w := range c.Want {
-		r.Outputs = append(r.Outputs, w.compare(c.Name, memory[w.Tensor]))
+		r.Outputs = append(r.Outputs, w.Compare(c.Name, memory[w.Tensor]))
 	}
 	return r, nil
 }

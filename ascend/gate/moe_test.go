@@ -92,8 +92,8 @@ func TestNearTiesHaveTwoAnswers(t *testing.T) {
 			weights[at] = float32(g.weight(i/2, int(best)))
 		}
 		ids[row*8+col], weights[row*8+col] = int32(id), float32(g.weight(row, weightOf))
-		wrong := c.Want[0].compare("ids", ints(ids)).Wrong
-		return wrong + c.Want[1].compare("weights", floats(weights)).Wrong
+		wrong := c.Want[0].Compare("ids", ints(ids)).Wrong
+		return wrong + c.Want[1].Compare("weights", floats(weights)).Wrong
 	}
 	near := 0
 	for i, best := range g.ids() {

@@ -17,7 +17,3 @@ func equal[E number](tensor string, t dtype.Type, values []E, cols int) Output {
 
 // pitchOf is the elements from one row of cols elements to the next in device memory.
 func pitchOf(t dtype.Type, cols int) int { return alignUp(cols, 32*8/t.Bits()) }
-
-// Compare holds the memory of the tensor after a run of a case against what is wanted; of is the name of
-// that case, for messages.
-func (o Output) Compare(of string, data []byte) Comparison { return o.compare(of, data) }

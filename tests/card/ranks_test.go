@@ -167,45 +167,14 @@ func TestEightChips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	single := one.load(t, nil)
-
-	ids := text(t, prompt)
-	want := step(t, single, ids, 0)
-	got := step(t, over, ids, 0)
-	same := step(t, direct, ids, 0)
-	vocab := len(want) / len(ids)
-	for range made {
-		token, _ := best(want[len(want)-vocab:])
-		ids = append(ids, int32(token))
-		last, at := ids[len(ids)-1:], len(ids)-1
-		want = append(want, step(t, single, last, at)...)
-		got = append(got, step(t, over, last, at)...)
-		same = append(same, step(t, direct, last, at)...)
-	}
-	if d := furthest(got, same); d != 0 {
+	want, ids := continued(t, one.load(t, nil), text(t, prompt), made)
+	got := replayed(t, over, ids, prompt)
+	if d := furthest(got, replayed(t, direct, ids, prompt)); d != 0 {
 		t.Errorf("over the libraries logits differ by %g from chips that are driven directly", d)
 	}
 	law := one.law(t, ids)
 	bound := 2*law.bound + apart(t, g, one.weights, ids, law.logits)
-	decided, equal := 0, 0
-	for row := prompt - 1; row < len(ids); row++ {
-		token, margin := best(want[row*vocab:][:vocab])
-		other, _ := best(got[row*vocab:][:vocab])
-		if token == other {
-			equal++
-		}
-		if margin > 2*bound {
-			decided++
-			if token != other {
-				t.Errorf("row %d: token %d, one chip has %d by %g", row, other, token, margin)
-			}
-		}
-	}
-	t.Logf("%d of %d tokens the same; %d decided: margins beyond twice the bound %.3g; logits differ by %.3g",
-		equal, made+1, decided, bound, furthest(got, want))
-	if d := furthest(got, want); d > bound {
-		t.Errorf("logits differ by %g, the bound is %g", d, bound)
-	}
+	sameChoices(t, got, want, len(ids), bound)
 	if err := over.Close(); err != nil {
 		t.Error(err)
 	}
