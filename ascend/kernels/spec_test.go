@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"moge/runtime/kernelspec"
 )
 
 // everySpec is a spec of each kind, with every field set that may be.
@@ -87,7 +89,7 @@ func TestSpecsRefused(t *testing.T) {
 		{route + `,"Ascending":1}`, "kernel spec of kind route: json: cannot unmarshal number into " +
 			"Go struct field RouteSpec.Ascending of type bool"},
 		{strings.Replace(route, "8", "0", 1) + `}`, "kernel a: Experts is 0, must be 1 to 1024"},
-		{`"` + strings.Repeat("x", maxSpecBytes) + `"`, "kernel spec: 65538 bytes, at most 65536"},
+		{`"` + strings.Repeat("x", kernelspec.MaxBytes) + `"`, "kernel spec: 65538 bytes, at most 65536"},
 	} {
 		if s, err := UnmarshalSpec([]byte(c.data)); err == nil || err.Error() != c.want {
 			t.Errorf("%.200s: %+v, error %v, want %s", c.data, s, err, c.want)

@@ -1,18 +1,14 @@
 package kernels
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-)
 
-// maxSpecBytes bounds the JSON of one spec; true ones take less than 1 KiB.
-const maxSpecBytes = 64 << 10
+	"moge/runtime/kernelspec"
+)
 
 // decoders read the fields of a spec, by kind.
 var decoders = map[string]func([]byte) (Spec, error){
@@ -39,11 +35,7 @@ func Kinds() []string { return slices.Sorted(maps.Keys(decoders)) }
 
 // fieldsOf decodes the fields of one kind of spec, and only these.
 func fieldsOf[S Spec](data []byte) (Spec, error) {
-	var s S
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(&s)
-	return s, err
+	return kernelspec.Fields[S](data)
 }
 
 // MarshalSpec is the JSON of a spec on one line: kind first, then the fields in the order of their
@@ -60,10 +52,7 @@ func MarshalSpec(s Spec) []byte {
 // UnmarshalSpec reads what MarshalSpec wrote. It refuses unknown kinds and fields, fields given
 // twice, trailing data, and values that the kernel's constructor refuses, whose error it returns.
 func UnmarshalSpec(data []byte) (Spec, error) {
-	if len(data) > maxSpecBytes {
-		return nil, fmt.Errorf("kernel spec: %d bytes, at most %d", len(data), maxSpecBytes)
-	}
-	kind, fields, err := splitKind(data)
+	kind, fields, err := kernelspec.Split(data)
 	if err != nil {
 		return nil, fmt.Errorf("kernel spec: %w", err)
 	}
@@ -80,59 +69,4 @@ func UnmarshalSpec(data []byte) (Spec, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// splitKind takes the kind out of the object.
-func splitKind(data []byte) (kind string, fields []byte, err error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := uniqueKeys(d, 0); errors.Is(err, io.EOF) {
-		return "", nil, io.ErrUnexpectedEOF
-	} else if err != nil {
-		return "", nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return "", nil, errors.New("data behind the object")
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
-		return "", nil, err
-	}
-	if err := json.Unmarshal(members["kind"], &kind); err != nil {
-		return "", nil, errors.New(`no member "kind" with a string`)
-	}
-	delete(members, "kind")
-	fields, err = json.Marshal(members)
-	return kind, fields, err
-}
-
-// uniqueKeys reads one value and refuses objects with the same key twice, letter case apart: the
-// decoder would take either. Specs nest once.
-func uniqueKeys(d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if depth > 2 || t == json.Delim('[') {
-		return errors.New("nested deeper than a spec is")
-	}
-	if t != json.Delim('{') {
-		return nil
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return err
-		}
-		name := strings.ToLower(fmt.Sprint(key))
-		if seen[name] {
-			return fmt.Errorf("member %q twice", key)
-		}
-		seen[name] = true
-		if err := uniqueKeys(d, depth+1); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token()
-	return err
 }

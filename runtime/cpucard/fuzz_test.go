@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"moge/runtime/card"
+	"moge/runtime/kernelspec"
 )
 
 // FuzzSpec: no text ends the program, and what is accepted is again accepted.
@@ -22,7 +23,7 @@ func FuzzSpec(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kind, _, err := split(data)
+		kind, _, err := kernelspec.Split(data)
 		if err != nil {
 			t.Fatal(err)
 		}

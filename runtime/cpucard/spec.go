@@ -1,15 +1,14 @@
 package cpucard
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
 	"moge/formats/bundle/bundlepb"
+	"moge/runtime/kernelspec"
 )
 
 // computation is what a kernel computes, as its specification says.
@@ -60,27 +59,20 @@ func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
 // fieldsOf decodes the fields of a specification, and only these.
 func fieldsOf[S computation](data []byte) (computation, error) {
-	var s S
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	err := d.Decode(&s)
-	return s, err
+	return kernelspec.Fields[S](data)
 }
 
 // tiling is how a card cuts the work, which is nothing to this one.
 type tiling = json.RawMessage
 
-// maxSpec bounds the text of a specification, in bytes.
-const maxSpec = 64 << 10
-
 // parse reads a specification: an object of the kind and its fields.
 func parse(data []byte) (computation, error) {
-	if len(data) > maxSpec {
-		return nil, fmt.Errorf("a specification of %d bytes, at most %d are known", len(data), maxSpec)
+	if len(data) == 0 {
+		return nil, errors.New("it has no specification")
 	}
-	kind, fields, err := split(data)
+	kind, fields, err := kernelspec.Split(data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("specification: %w", err)
 	}
 	read := kinds[kind]
 	if read == nil {
@@ -95,27 +87,6 @@ func parse(data []byte) (computation, error) {
 		return nil, fmt.Errorf("kind %s: %w", kind, c.err)
 	}
 	return s, nil
-}
-
-// split takes the kind out of the object.
-func split(data []byte) (kind string, fields []byte, err error) {
-	if len(data) == 0 {
-		return "", nil, errors.New("it has no specification")
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	var members map[string]json.RawMessage
-	if err := d.Decode(&members); err != nil {
-		return "", nil, fmt.Errorf("specification: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return "", nil, errors.New("specification: data behind the object")
-	}
-	if err := json.Unmarshal(members["kind"], &kind); err != nil {
-		return "", nil, errors.New("specification: no kind")
-	}
-	delete(members, "kind")
-	fields, err = json.Marshal(members)
-	return kind, fields, err
 }
 
 // bound is a kernel of the bundle whose arguments have their places.

@@ -10,12 +10,13 @@ import (
 	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/formats/durable"
+	"moge/runtime/kernelspec"
 )
 
 func TestSmallHasEveryKind(t *testing.T) {
 	var have []string
 	for i, s := range small {
-		kind, _, err := split([]byte(s.spec))
+		kind, _, err := kernelspec.Split([]byte(s.spec))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -33,11 +34,12 @@ func TestSpecsThatAreRefused(t *testing.T) {
 	const embed = `{"kind":"embed","Name":"e","Width":16,"TableRows":3,"MaxTokens":4,"Step":false}`
 	for _, c := range []struct{ spec, want string }{
 		{"", "it has no specification"},
-		{"[]", "specification: json: cannot unmarshal array into Go value of type map[string]json.RawMessage"},
+		{"[]", "specification: nested deeper than a spec is"},
 		{"{", "specification: unexpected EOF"},
-		{"{}", "specification: no kind"},
-		{`{"kind":7}`, "specification: no kind"},
+		{"{}", `specification: no member "kind" with a string`},
+		{`{"kind":7}`, `specification: no member "kind" with a string`},
 		{embed + "x", "specification: data behind the object"},
+		{`{"kind":"embed","Width":16,"width":32}`, `specification: member "width" twice`},
 		{`{"kind":"pool"}`, `kind "pool" is not known`},
 		{`{"kind":"embed","Depth":3}`, `kind embed: json: unknown field "Depth"`},
 		{`{"kind":"embed","Width":"a"}`,
@@ -62,8 +64,8 @@ func TestSpecsThatAreRefused(t *testing.T) {
 			`"PoolPages":1}`, "kind attention_decode: Heads is 3, must be a multiple of 2"},
 		{`{"kind":"top_pick","Vocabulary":7,"Count":8,"MaxRows":1}`,
 			"kind top_pick: Vocabulary is 7, must be 8 to 268435456"},
-		{`{"kind":"embed","Name":"` + strings.Repeat("a", maxSpec) + `"}`,
-			"a specification of 65562 bytes, at most 65536 are known"},
+		{`{"kind":"embed","Name":"` + strings.Repeat("a", kernelspec.MaxBytes) + `"}`,
+			"specification: 65562 bytes, at most 65536"},
 	} {
 		if _, err := parse([]byte(c.spec)); err == nil || err.Error() != c.want {
 			t.Errorf("%.80s: error %v, want %s", c.spec, err, c.want)
