@@ -33,7 +33,8 @@ type tensor struct {
 	fixed bool
 }
 
-// newCall checks what can be told without the kind: places of tensors, ranges of scalars.
+// newCall checks what can be told without the kind: places of tensors, which do not meet, and ranges of
+// scalars.
 func newCall(ctx context.Context, c *chip, k *bound, l card.Launch) (*call, error) {
 	if len(l.Tensors) != len(k.kernel.Tensors) || len(l.Scalars) != len(k.ranges) {
 		return nil, fmt.Errorf("%d tensors and %d scalars, it takes %d and %d", len(l.Tensors),
@@ -58,7 +59,24 @@ func newCall(ctx context.Context, c *chip, k *bound, l card.Launch) (*call, erro
 		}
 		out.tensors[i] = tensor{data, t.At, p.fixed}
 	}
-	return out, nil
+	return out, out.apart()
+}
+
+// apart holds that no tensor that is written shares memory with another: what has been checked stays
+// as it is, and workers do not meet.
+func (c *call) apart() error {
+	kernel := c.kernel.kernel
+	for i, a := range c.tensors {
+		for j, b := range c.tensors[:i] {
+			read := kernel.Tensors[i].Role == bundlepb.TensorRole_ROLE_IN &&
+				kernel.Tensors[j].Role == bundlepb.TensorRole_ROLE_IN
+			if !read && a.at < b.at+card.Addr(len(b.data)) && b.at < a.at+card.Addr(len(a.data)) {
+				return fmt.Errorf("tensors %s and %s share memory", kernel.Tensors[j].Name,
+					kernel.Tensors[i].Name)
+			}
+		}
+	}
+	return nil
 }
 
 // value is a scalar.

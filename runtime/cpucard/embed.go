@@ -29,19 +29,8 @@ func (s embed) run(c *call) error {
 	if s.Step {
 		rows = c.value("tableRows")
 	}
-	ids, table, out := c.i32(
-		"ids",
-		tokens,
-		lanes,
-	), c.f16(
-		"table",
-		rows,
-		s.Width,
-	), c.f16(
-		"out",
-		tokens,
-		s.Width,
-	)
+	ids, table := c.i32("ids", tokens, lanes), c.f16("table", rows, s.Width)
+	out := c.f16("out", tokens, s.Width)
 	if c.err != nil {
 		return c.err
 	}

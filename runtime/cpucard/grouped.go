@@ -74,13 +74,8 @@ func groupsOf(offsets []int32, rows int) ([]group, error) {
 	for e, next := range offsets[1:] {
 		lo, hi := int(offsets[e]), int(next)
 		if lo < 0 || hi < lo || hi > rows {
-			return nil, fmt.Errorf(
-				"tensor offsets: expert %d has the rows from %d to %d of %d",
-				e,
-				lo,
-				hi,
-				rows,
-			)
+			return nil, fmt.Errorf("tensor offsets: expert %d has the rows from %d to %d of %d", e, lo, hi,
+				rows)
 		}
 		if hi > lo {
 			out = append(out, group{e, lo, hi - lo})

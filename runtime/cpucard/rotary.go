@@ -31,10 +31,8 @@ func (c *checker) heads(heads, kvHeads, dim int) {
 
 func (s rotary) signature() signature {
 	return signature{in: []string{"qkv", "rope", "places"}, out: []string{"q"},
-		inOut: []string{
-			"keys",
-			"values",
-		}, scalars: []scalar{{"tokens", 1, s.MaxTokens}, {"pages", 1, s.MaxPages}}}
+		inOut:   []string{"keys", "values"},
+		scalars: []scalar{{"tokens", 1, s.MaxTokens}, {"pages", 1, s.MaxPages}}}
 }
 
 func (s rotary) run(c *call) error {
@@ -60,12 +58,15 @@ func (s rotary) run(c *call) error {
 		s.turn(w, q[t*s.Heads*s.Dim:][:s.Heads*s.Dim], row, rope[t*s.Dim:])
 		s.turn(w, turned[t*width:][:width], row[s.Heads*s.Dim:], rope[t*s.Dim:])
 	})
+	if err != nil {
+		return err
+	}
 	for t := range tokens {
 		page, at := int(places[t*lanes])*pageRows*width, int(places[t*lanes+1])
 		putRow(keys[page:][:pageRows*width], at, turned[t*width:][:width])
 		putRow(values[page:][:pageRows*width], at, qkv[t*heads*s.Dim+s.Heads*s.Dim+width:][:width])
 	}
-	return err
+	return nil
 }
 
 // turn rotates the heads of src by halves, in f32, and rounds to half.
