@@ -105,7 +105,7 @@ func (l *loader) computed(n []int64) (value, bool) {
 		v.div = n[2]
 	}
 	known := n[1] == int64(s) && (s == bundlepb.Scalar_T || s == bundlepb.Scalar_L || s == bundlepb.Scalar_T_DP)
-	return v, known && v.div >= 1 && v.c <= math.MaxInt32/int64(l.limit(s))
+	return v, known && v.div >= 1 && v.div <= math.MaxInt32 && v.c <= math.MaxInt32/int64(l.limit(s))
 }
 
 // repeated reads how a launch is repeated over the sequences of a step.
@@ -146,15 +146,16 @@ func (l *loader) padded(b *step, attrs *attributes) error {
 	if a == nil {
 		return nil
 	}
-	i := a.GetI()
-	if b.each != prefill || i < 0 || i >= int64(len(b.args)) || b.args[i].role != bundlepb.TensorRole_ROLE_OUT {
+	v, ok := a.Value.(*bundlepb.Attr_I)
+	if !ok || b.each != prefill || v.I < 0 || v.I >= int64(len(b.args)) ||
+		b.args[v.I].role != bundlepb.TensorRole_ROLE_OUT {
 		return fmt.Errorf("attribute each_pad is no result of a launch for each sequence")
 	}
-	o, ok := b.args[i].operand.Kind.(*bundlepb.Operand_Buffer)
+	o, ok := b.args[v.I].operand.Kind.(*bundlepb.Operand_Buffer)
 	if !ok || !l.buffers[o.Buffer].hasRowFor(bundlepb.Scalar_T) {
-		return fmt.Errorf("attribute each_pad: tensor %d has no row for each token", i)
+		return fmt.Errorf("attribute each_pad: tensor %d has no row for each token", v.I)
 	}
-	b.pad = int(i)
+	b.pad = int(v.I)
 	return nil
 }
 

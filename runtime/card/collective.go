@@ -1,6 +1,7 @@
 package card
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -43,7 +44,10 @@ func (l *loader) exchange(s *bundlepb.Step) (step, error) {
 	if c.rows, err = l.value("", "rows", attrs.take("rows")); err != nil {
 		return step{}, err
 	}
-	if len(s.Args) != 1 || len(s.Results) != 1 || c.rows.word != "" {
+	if c.rows.word != "" {
+		return step{}, fmt.Errorf("scalar rows is %q, want a number of rows", c.rows.word)
+	}
+	if len(s.Args) != 1 || len(s.Results) != 1 {
 		return step{}, fmt.Errorf("%d arguments and %d results", len(s.Args), len(s.Results))
 	}
 	from, okFrom := s.Args[0].Kind.(*bundlepb.Operand_Buffer)
@@ -52,16 +56,7 @@ func (l *loader) exchange(s *bundlepb.Step) (step, error) {
 		return step{}, fmt.Errorf("rows pass from one buffer to another")
 	}
 	c.from, c.to = int(from.Buffer), int(to.Buffer)
-	return step{collective: c}, firstError(l.checkRows(c), attrs.all())
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return step{collective: c}, cmp.Or(l.checkRows(c), attrs.all())
 }
 
 // checkRows holds that what is sent and received fits, whatever the step.

@@ -79,6 +79,10 @@ func (l *loader) setOutputs() error {
 		if !b.hasRowFor(bundlepb.Scalar_T) && !b.hasRowFor(bundlepb.Scalar_L) && !l.worldRows(b) {
 			return fmt.Errorf("output %s: no row for each token or for each row of logits", p.Name)
 		}
+		if most := l.limit(b.rows.Scalar); l.outputRows(b, most) > b.rowsAt(int64(most)) {
+			return fmt.Errorf("output %s: %d rows in a buffer of %d", p.Name, l.outputRows(b, most),
+				b.rowsAt(int64(most)))
+		}
 		if width := l.width(p.Name, b); width < 1 || width > b.cols {
 			return fmt.Errorf("output %s: rows of %d elements in a buffer with %d", p.Name, width, b.cols)
 		}

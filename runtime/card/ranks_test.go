@@ -1,6 +1,8 @@
 package card
 
 import (
+	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -84,6 +86,10 @@ var hostileRanks = []struct {
 		func(_ *programOf, s *bundlepb.Step) { s.Attrs[0] = ints("rows", 1, 0, 3, 1) }},
 	{"scalar rows has no value that a step gives",
 		func(_ *programOf, s *bundlepb.Step) { s.Attrs[0] = ints("rows", 1<<31-1, 0, 2, 1) }},
+	{"scalar rows has no value that a step gives",
+		func(_ *programOf, s *bundlepb.Step) { s.Attrs[0] = ints("rows", 1, perT, math.MaxInt64) }},
+	{`scalar rows is "pages", want a number of rows`,
+		func(_ *programOf, s *bundlepb.Step) { s.Attrs[0] = word("rows", "pages") }},
 	{"96 rows sent and 192 received leave their buffers",
 		func(_ *programOf, s *bundlepb.Step) { s.Attrs[0] = ints("rows", 3, perT) }},
 	{
@@ -124,5 +130,21 @@ func TestHostileRanks(t *testing.T) {
 		if _, err := loadedRank(t, m); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %s", err, c.want)
 		}
+	}
+}
+
+// The ranks of a group have rows for whole shards, which an output must hold.
+func TestOutputWithoutRowsForItsGroup(t *testing.T) {
+	m := twoRanks()
+	m.Placement.Attention = &bundlepb.Degrees{Tp: 2}
+	p := m.Programs[0]
+	p.Limits.MaxBatchTokens--
+	for _, b := range []int{bufOut, bufExperts} {
+		p.Buffers[b].Shape[0] = &bundlepb.Dim{Coef: 1, Scalar: bundlepb.Scalar_T, Div: 1}
+	}
+	_, err := loadedRank(t, m)
+	want := fmt.Sprintf("output experts.0: %d rows in a buffer of %d", maxT, maxT-1)
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -49,7 +49,7 @@ func (r *runner) output(name string, want dtype.Type) ([]byte, error) {
 	case !r.ran:
 		return nil, fmt.Errorf("output %q: no step has succeeded", name)
 	}
-	raw := make([]byte, r.rowsOf(b)*b.pitch())
+	raw := make([]byte, r.outputRows(b, int(r.scalar(b.rows.Scalar)))*b.pitch())
 	if len(raw) == 0 {
 		return nil, nil
 	}
@@ -59,16 +59,16 @@ func (r *runner) output(name string, want dtype.Type) ([]byte, error) {
 	return r.unpadded(b, 4*r.width(name, b), raw), nil
 }
 
-// rowsOf is how many rows of an output mean something. Of several ranks those of tokens are in the card's
-// order, padding included.
-func (r *runner) rowsOf(b buffer) int64 {
+// outputRows is how many rows of an output mean something in a step with so many of what they count. Of
+// several ranks those of tokens are in the card's order, padding included.
+func (l *loader) outputRows(b buffer, count int) int64 {
 	switch {
-	case r.ranks == 1 || b.rows.Scalar != bundlepb.Scalar_T:
-		return r.scalar(b.rows.Scalar)
-	case r.worldRows(b):
-		return int64(r.groups.World(r.batch.T()))
+	case l.ranks == 1 || b.rows.Scalar != bundlepb.Scalar_T:
+		return int64(count)
+	case l.worldRows(b):
+		return int64(l.groups.World(count))
 	}
-	return int64(r.groups.Rows(r.batch.T()))
+	return int64(l.groups.Rows(count))
 }
 
 // unpadded is the first width bytes of each row, rows of tokens in the caller's order.

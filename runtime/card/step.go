@@ -9,7 +9,7 @@ import (
 // step is a launch, the table of angles that the host computes, or an exchange with other ranks.
 type step struct {
 	site   string
-	kernel *bundlepb.Kernel // nil for the table
+	kernel *bundlepb.Kernel // nil if it is no launch
 	each   string           // how it is repeated, see repeats
 	args   []arg
 	values []value
@@ -56,6 +56,7 @@ func (l *loader) setSteps() error {
 }
 
 func (l *loader) step(s *bundlepb.Step) (step, error) {
+	_, exchanges := collectives[s.Op]
 	switch {
 	case s.Guard != nil:
 		return step{}, fmt.Errorf("a guard, which this device does not know; a newer version may")
@@ -63,7 +64,7 @@ func (l *loader) step(s *bundlepb.Step) (step, error) {
 		return l.launch(s)
 	case s.Op == bundlepb.OpCode_ROPE_TABLE:
 		return l.angles(s)
-	case collectives[s.Op] != 0 || s.Op == bundlepb.OpCode_ALL_GATHER:
+	case exchanges:
 		return l.exchange(s)
 	}
 	return step{}, fmt.Errorf("this device has no such operation; a newer version may")
