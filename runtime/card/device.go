@@ -75,9 +75,8 @@ func check(b *bundle.Bundle, program int, opt device.Options) (*loader, error) {
 	if err := device.CheckTarget(b, true); err != nil {
 		return nil, err
 	}
-	if have := max(1, opt.Ranks); len(m.Ranks) != have || opt.Rank < 0 || opt.Rank >= have {
-		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; this device runs those of %d",
-			b.Dir(), len(m.Ranks), have)
+	if err := device.CheckRanks(b, opt); err != nil {
+		return nil, err
 	}
 	rank, err := b.Rank(opt.Rank)
 	if err != nil {

@@ -51,20 +51,12 @@ func (Device) Load(b *bundle.Bundle, program int, opt device.Options) (device.Ru
 	return r, nil
 }
 
+// checkRanks refuses ranks that the bundle does not have, and one of several that is alone.
 func checkRanks(b *bundle.Bundle, opt device.Options) error {
-	n := len(b.Manifest().Ranks)
-	switch {
-	case n > 1 && opt.Comm == nil:
-		return fmt.Errorf(
-			"%s: the bundle is cut for %d ranks; the cpu device runs those of one",
-			b.Dir(),
-			n,
-		)
-	case max(opt.Ranks, 1) != n || opt.Rank < 0 || opt.Rank >= n:
-		return fmt.Errorf("%s: the bundle is cut for %d ranks, there is no rank %d of %d", b.Dir(), n,
-			opt.Rank, max(opt.Ranks, 1))
+	if n := len(b.Manifest().Ranks); n > 1 && opt.Comm == nil {
+		return fmt.Errorf("%s: the bundle is cut for %d ranks; the cpu device runs those of one", b.Dir(), n)
 	}
-	return nil
+	return device.CheckRanks(b, opt)
 }
 
 // invalid blames the bundle's program.

@@ -22,3 +22,13 @@ func CheckTarget(b *bundle.Bundle, card bool) error {
 	}
 	return nil
 }
+
+// CheckRanks refuses options for a rank that the bundle does not have.
+func CheckRanks(b *bundle.Bundle, opt Options) error {
+	n, of := len(b.Manifest().Ranks), max(1, opt.Ranks)
+	if n != of || opt.Rank < 0 || opt.Rank >= n {
+		return fmt.Errorf("%s: the bundle is cut for %d ranks, there is no rank %d of %d", b.Dir(), n,
+			opt.Rank, of)
+	}
+	return nil
+}

@@ -3,7 +3,6 @@ package npu
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"moge/formats/bundle"
@@ -40,10 +39,6 @@ func (c *chips) Name() string { return DeviceName }
 
 // Load brings a rank up; see card.Device.
 func (c *chips) Load(b *bundle.Bundle, program int, opt device.Options) (device.Runner, error) {
-	if have := max(1, opt.Ranks); len(b.Manifest().Ranks) != have {
-		return nil, fmt.Errorf("%s: the bundle is cut for %d ranks; this is about %d", b.Dir(),
-			len(b.Manifest().Ranks), have)
-	}
 	if err := card.Check(b, program, opt); err != nil { // before anything is acquired
 		return nil, err
 	}
