@@ -27,7 +27,6 @@ const (
 	aclrtCreateEvent
 	aclrtDestroyEvent
 	aclrtRecordEvent
-
 	aclrtEventElapsedTime
 	aclrtMalloc
 	aclrtFree
@@ -35,7 +34,6 @@ const (
 	aclrtFreeHost
 	aclrtMemcpy
 	aclrtMemcpyAsync
-
 	aclrtMemsetAsync
 	aclrtGetMemInfo
 	aclrtBinaryLoadFromFile

@@ -183,7 +183,8 @@ func (c *chip) Launch(ctx context.Context, l card.Launch) error {
 	return nil
 }
 
-// Close gives memory and kernels back; it is safe to call it twice.
+// Close gives memory and kernels back; it is safe to call it twice, and after the system's Close, which
+// did it.
 func (c *chip) Close() error {
 	if c.shut {
 		return nil
@@ -191,6 +192,11 @@ func (c *chip) Close() error {
 	c.shut = true
 	if c.last != nil {
 		return c.last() // closes this card too
+	}
+	select {
+	case <-c.r.ended:
+		return nil
+	default:
 	}
 	return c.r.release(c.close)
 }

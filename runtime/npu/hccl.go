@@ -70,14 +70,9 @@ func (h *hccl) call(name hcclName, args ...uintptr) error {
 // initAll makes a communicator for each chip of one process.
 func (h *hccl) initAll(devices []int32) ([]handle, error) {
 	comms := make([]handle, len(devices))
-	err := h.call(
-		hcclCommInitAll,
-		uintptr(len(devices)),
-		uintptr(
-			unsafe.Pointer(unsafe.SliceData(devices)),
-		),
-		uintptr(unsafe.Pointer(unsafe.SliceData(comms))),
-	)
+	err := h.call(hcclCommInitAll, uintptr(len(devices)),
+		uintptr(unsafe.Pointer(unsafe.SliceData(devices))),
+		uintptr(unsafe.Pointer(unsafe.SliceData(comms))))
 	return comms, err
 }
 

@@ -36,11 +36,8 @@ const (
 // complete, that are for another number of ranks, and in which a rank or a chip is named twice.
 func chipInTable(path string, ranks, rank int) (int, error) {
 	refuse := func(err error) error {
-		return &Error{What: path, Err: err, Kind: ErrInput,
-			Hint: fmt.Sprintf(
-				"give a rank table with the ranks 0 to %d, each with a chip of its own",
-				ranks-1,
-			)}
+		return &Error{What: path, Err: err, Kind: ErrInput, Hint: fmt.Sprintf(
+			"give a rank table with the ranks 0 to %d, each with a chip of its own", ranks-1)}
 	}
 	f, err := os.Open(path)
 	if err != nil {

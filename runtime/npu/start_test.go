@@ -129,6 +129,15 @@ func TestOneCardAChip(t *testing.T) {
 	r.clean(t)
 }
 
+// A system gives back a card that is still open, whose Close then has nothing to do.
+func TestCardClosedAfterItsSystem(t *testing.T) {
+	r := newRig(t, 1)
+	s, cards, err := r.start(1)
+	check(t, err)
+	check(t, s.Close(), cards[0].Close())
+	r.clean(t)
+}
+
 // Systems share AscendCL, which begins and ends once.
 func TestTwoSystems(t *testing.T) {
 	r := newRig(t, 2)
