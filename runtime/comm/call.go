@@ -17,15 +17,8 @@ type Call struct {
 
 // String is the call in words.
 func (c Call) String() string {
-	return fmt.Sprintf(
-		"rank %d: %v of %v, %d bytes to %d, %v",
-		c.Rank,
-		c.Op,
-		c.Type,
-		c.Send,
-		c.Recv,
-		c.Group,
-	)
+	return fmt.Sprintf("rank %d: %v of %v, %d bytes to %d, %v", c.Rank, c.Op, c.Type, c.Send, c.Recv,
+		c.Group)
 }
 
 // check refuses what no other member could make right.

@@ -30,12 +30,8 @@ func (a all) Load(b *bundle.Bundle, program int, opt device.Options) (device.Run
 		return a.inner.Load(b, program, opt)
 	}
 	if program < 0 || program >= len(m.Programs) {
-		return nil, fmt.Errorf(
-			"%s: there is no program %d, the bundle has %d",
-			b.Dir(),
-			program,
-			len(m.Programs),
-		)
+		return nil, fmt.Errorf("%s: there is no program %d, the bundle has %d", b.Dir(), program,
+			len(m.Programs))
 	}
 	limits := m.Programs[program].Limits
 	r := &runner{
@@ -48,11 +44,8 @@ func (a all) Load(b *bundle.Bundle, program int, opt device.Options) (device.Run
 		router:     routerOf(m),
 	}
 	if r.head > 1 && r.vocabulary < 1 {
-		return nil, fmt.Errorf(
-			"%s: logits are cut for %d ranks, and the vocabulary is not known",
-			b.Dir(),
-			r.head,
-		)
+		return nil, fmt.Errorf("%s: logits are cut for %d ranks, and the vocabulary is not known", b.Dir(),
+			r.head)
 	}
 	for _, p := range m.Programs[program].Outputs {
 		r.outputs[p.Name] = true

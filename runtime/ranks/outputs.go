@@ -97,13 +97,8 @@ func mergeLogits(out []float32, parts [][]float32, at []int, vocabulary int) ([]
 	block := blockOf(vocabulary, len(parts))
 	for i, p := range parts {
 		if len(p) != width*len(at) || width < block {
-			return nil, fmt.Errorf(
-				"part %d has %d elements for %d rows of %d columns",
-				i,
-				len(p),
-				len(at),
-				block,
-			)
+			return nil, fmt.Errorf("part %d has %d elements for %d rows of %d columns", i, len(p), len(at),
+				block)
 		}
 	}
 	for _, row := range at {

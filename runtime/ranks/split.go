@@ -58,10 +58,9 @@ func (s *split) sortRows(wanted []int32) {
 	for i := range wanted {
 		s.order, s.at = append(s.order, i), append(s.at, 0)
 	}
-	slices.SortFunc(
-		s.order,
-		func(a, b int) int { return cmp.Compare(s.place[wanted[a]], s.place[wanted[b]]) },
-	)
+	slices.SortFunc(s.order, func(a, b int) int {
+		return cmp.Compare(s.place[wanted[a]], s.place[wanted[b]])
+	})
 	for k, i := range s.order {
 		s.rows = append(s.rows, s.place[wanted[i]])
 		s.at[i] = k

@@ -16,8 +16,7 @@ var include = regexp.MustCompile(`(?m)^#include "state.h"$`)
 
 // text is a source with its header in it.
 func text(names ...string) string {
-	head := read("state.h")
-	all := head
+	all := read("state.h")
 	for _, name := range names {
 		all += "\n#line 1 \"" + name + "\"\n" + include.ReplaceAllString(read(name), "")
 	}

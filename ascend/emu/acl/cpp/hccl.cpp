@@ -261,7 +261,7 @@ int make(int device, std::shared_ptr<Group> g, uint32_t rank, uint64_t* comm)
     return 0;
 }
 
-// gather waits until all members of a communicator have come.
+// join waits until all members of a communicator have come.
 int join(const std::string& key, uint32_t size, uint32_t rank, uint64_t* comm)
 {
     int device;
