@@ -92,14 +92,13 @@ func (w *walk) schedule(blocks []Block) Schedule {
 	out, most := Schedule{Name: "this bundle", Layer: []Collective{}}, 0
 	for _, b := range blocks {
 		list := collectives(b.Ops)
+		s := NewSchedule("", list, b.Repeat, nil)
 		if b.Layer >= 0 && b.Repeat > most {
 			most = b.Repeat
-			one := NewSchedule("", list, 1, nil)
-			out.Layer, out.Count, out.Bytes = list, one.Count, one.Bytes
+			out.Layer, out.Count, out.Bytes = list, s.Count, s.Bytes
 		}
-		all := NewSchedule("", list, b.Repeat, nil)
-		out.Total += all.Total
-		out.TotalBytes = plus(out.TotalBytes, all.TotalBytes)
+		out.Total += s.Total
+		out.TotalBytes = plus(out.TotalBytes, s.TotalBytes)
 	}
 	return out
 }

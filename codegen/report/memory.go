@@ -41,7 +41,7 @@ func (w *walk) memory(chip *Chip) Memory {
 		Chip: chip, Sequences: ceilDiv(w.program.Limits.MaxSeqs, int64(w.placed.Attn.DP))}
 	m.Parts = w.weightParts()
 	for _, s := range w.program.States {
-		m.Position = plus(m.Position, positionBytes(s))
+		m.Position = plus(m.Position, PositionBytes(s))
 	}
 	if chip != nil {
 		m.Free = chip.Memory - chip.Reserve - m.Weights - m.Arena

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 	"moge/ir/dtype"
 )
@@ -36,12 +35,11 @@ func (w *walk) naive(own *Schedule) []Schedule {
 	return []Schedule{NewSchedule("naive, in closed form", layer, int(w.manifest.Model.Layers), nil)}
 }
 
-// wireType reads the name of a type that collectives send.
+// wireType reads the name of the type that collectives send; what is no name counts as f32.
 func wireType(name string) dtype.Type {
-	for _, t := range []bundlepb.DType{bundlepb.DType_F16, bundlepb.DType_F32} {
-		if bundle.DType(t).String() == name {
-			return bundle.DType(t)
-		}
+	t, err := dtype.Parse(name)
+	if err != nil {
+		return dtype.F32
 	}
-	return dtype.F32
+	return t
 }

@@ -87,9 +87,9 @@ func New(m *bundlepb.Manifest, name string, o Options) (*Report, error) {
 	r.Schedules = append(append(w.naive(&own), o.Schedules...), own)
 	r.Gate, r.Kernels = kernelsOf(m, p, o.Chip)
 	if m.Model.Experts > 0 {
-		r.Balance, err = balanceOf(m, placed, w.worldRows())
+		r.Balance = balanceOf(m, placed, w.worldRows())
 	}
-	return r, err
+	return r, nil
 }
 
 func stepProgram(m *bundlepb.Manifest) *bundlepb.Program {
@@ -151,13 +151,10 @@ func provenanceOf(m *bundlepb.Manifest) Provenance {
 	return p
 }
 
-// The simulation of the paper's figure, which does not say how many batches it drew.
-const (
-	draws      = 20000
-	drawsBatch = 16
-)
+// draws is how many batches are simulated; the paper does not say how many its figure has.
+const draws = 20000
 
-func balanceOf(m *bundlepb.Manifest, placed placement.Placement, rows int64) (*Balance, error) {
+func balanceOf(m *bundlepb.Manifest, placed placement.Placement, rows int64) *Balance {
 	c := balance.Certify(balance.RouterOf(m.Model), placed)
 	b := &Balance{Exact: c.Exact, EP: c.EP, GroupsPerRank: c.GroupsPerRank, PicksPerGroup: c.PicksPerGroup,
 		Rows: fmt.Sprint(c.RowsNumerator), StepRows: c.Rows(rows), StepTokens: rows, Reason: c.Reason,
@@ -169,7 +166,7 @@ func balanceOf(m *bundlepb.Manifest, placed placement.Placement, rows int64) (*B
 		b.Problem = err.Error()
 	}
 	b.Random = randomOf(c)
-	return b, nil
+	return b
 }
 
 // randomOf is nil where the simulation's conditions are not met.
@@ -179,7 +176,7 @@ func randomOf(c balance.Certificate) *Random {
 		r.Devices = int(c.EP)
 	}
 	s := balance.Simulation{Experts: int(c.Router.Experts), TopK: int(c.Router.TopK), Devices: r.Devices,
-		Batch: drawsBatch, Draws: draws, Seed: 1}
+		Batch: balance.DefaultBatch, Draws: draws, Seed: 1}
 	var err error
 	if r.Ungrouped, err = s.Run(); err != nil {
 		return nil

@@ -25,9 +25,9 @@ func Parts() []string {
 		PartHead, PartComm, PartOther}
 }
 
-// layerOf splits a site, or the name of a section or state, into its layer and the rest; layer is
+// LayerOf splits a site, or the name of a section or state, into its layer and the rest; layer is
 // -1 outside of layers.
-func layerOf(site string) (layer int, rest string) {
+func LayerOf(site string) (layer int, rest string) {
 	text, ok := strings.CutPrefix(site, "layers.")
 	if !ok {
 		return -1, site
@@ -51,7 +51,7 @@ var prefixes = []struct{ prefix, part string }{
 
 // partOf is the part that a site, section or state belongs to.
 func partOf(name string) string {
-	_, rest := layerOf(name)
+	_, rest := LayerOf(name)
 	for _, p := range prefixes {
 		if tail, ok := strings.CutPrefix(rest, p.prefix); ok && (tail == "" || tail[0] == '.') {
 			return p.part

@@ -65,7 +65,7 @@ func (w *walk) blocks(timing *Timing) ([]Block, []Total) {
 	ops := make([]Op, len(w.program.Steps))
 	layers := make([]int, len(ops))
 	for i, s := range w.program.Steps {
-		layers[i], _ = layerOf(s.Site)
+		layers[i], _ = LayerOf(s.Site)
 		ops[i] = w.op(i)
 		ops[i].predict(timing)
 	}

@@ -84,8 +84,8 @@ func dimText(d *bundlepb.Dim) string {
 	return coef + text
 }
 
-// positionBytes is what a position takes in a state: int8 rows of a head have an f32 scale each.
-func positionBytes(s *bundlepb.State) int64 {
+// PositionBytes is what a position takes in a state: int8 rows of a head have an f32 scale each.
+func PositionBytes(s *bundlepb.State) int64 {
 	t := bundle.DType(s.Dtype)
 	row := tensorBytes(t, s.Width)
 	if t == dtype.I8 {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,8 +30,9 @@ type walk struct {
 func newWalk(m *bundlepb.Manifest, p *bundlepb.Program, placed placement.Placement, step Step) *walk {
 	w := &walk{manifest: m, program: p, placed: placed, step: step, kernels: map[string]*bundlepb.Kernel{}}
 	l := p.Limits
-	w.most = scalarsOf(l.MaxBatchTokens, orElse(l.MaxLogitsRows, l.MaxSeqs), placed)
-	w.scalars = scalarsOf(step.PerGroup, min(step.Sequences, orElse(l.MaxLogitsRows, l.MaxSeqs)), placed)
+	logits := cmp.Or(l.MaxLogitsRows, l.MaxSeqs)
+	w.most = scalarsOf(l.MaxBatchTokens, logits, placed)
+	w.scalars = scalarsOf(step.PerGroup, min(step.Sequences, logits), placed)
 	for _, k := range m.Kernels {
 		w.kernels[k.Name] = k
 	}
@@ -46,13 +48,6 @@ func scalarsOf(tokens, rows int64, placed placement.Placement) scalars {
 		bundlepb.Scalar_T_PAD: pad, bundlepb.Scalar_T_WORLD: times(pad, dp)}
 }
 
-func orElse(n, otherwise int64) int64 {
-	if n == 0 {
-		return otherwise
-	}
-	return n
-}
-
 // worldRows is the token rows that a rank's experts see in the step.
 func (w *walk) worldRows() int64 {
 	return w.scalars[bundlepb.Scalar_T_WORLD] / int64(max(w.placed.Experts.DP, 1))
@@ -61,7 +56,7 @@ func (w *walk) worldRows() int64 {
 // op describes a step but for its edges.
 func (w *walk) op(i int) Op {
 	s := w.program.Steps[i]
-	_, rest := layerOf(s.Site)
+	_, rest := LayerOf(s.Site)
 	o := Op{Step: i, Op: s.Op.String(), Site: rest, Part: partOf(s.Site), From: []Edge{}}
 	if s.Op == bundlepb.OpCode_LAUNCH {
 		o.Kernel = s.Variant
@@ -169,9 +164,9 @@ func (w *walk) isTable(s *bundlepb.Step) bool {
 // stateBytes is what is written for the step's tokens, or read of all positions.
 func (w *walk) stateBytes(s *bundlepb.State, written bool) int64 {
 	if written {
-		return times(positionBytes(s), w.step.PerGroup)
+		return times(PositionBytes(s), w.step.PerGroup)
 	}
-	return times(positionBytes(s), times(w.step.PerGroup, w.step.Context))
+	return times(PositionBytes(s), times(w.step.PerGroup, w.step.Context))
 }
 
 func attrText(s *bundlepb.Step, name string) string {
