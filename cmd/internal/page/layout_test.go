@@ -153,6 +153,9 @@ func blend(top, below [3]float64, share float64) (out [3]float64) {
 	return out
 }
 
+// tint is how much of a part's colour is under text.
+const tint = 0.14
+
 // TestContrast holds text to 4.5 and areas to 3 (WCAG 2.1, 1.4.3 and 1.4.11), in light and dark.
 func TestContrast(t *testing.T) {
 	for _, dark := range []bool{false, true} {

@@ -264,7 +264,7 @@ func TestPageSaysWhatTheReportHas(t *testing.T) {
 		"Imbalance scores are of batches of 2 tokens on 4 devices.",
 		"add 4 8 3 50.0 % 10 000 10 µs kernels/add.cpp",
 		"sub 0 8 – – – – kernels/sub.cpp",
-		"fits",
+		"10 1.2 MiB fits 5.0 MiB fits",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)

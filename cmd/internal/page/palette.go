@@ -49,9 +49,6 @@ const (
 	partFree  = "free"
 )
 
-// tint is how much of a part's colour is under text.
-const tint = 0.14
-
 // classOf is the CSS class of a part.
 func classOf(part string) string {
 	for _, p := range parts {
