@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"moge/codegen/balance"
 	"moge/codegen/driver"
 	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
@@ -33,6 +34,9 @@ type inspection struct {
 	Weights     []schemeMemory `json:"weights,omitempty"` // of a bundle, by scheme
 	RunTime     *runTime       `json:"run_time,omitempty"`
 	KVPerToken  []tally        `json:"kv_bytes_per_token,omitempty"` // by element type
+	Targets     []string       `json:"targets,omitempty"`            // that a bundle runs on
+	Placement   string         `json:"placement,omitempty"`          // of a bundle for several ranks
+	Gate        *gateFacts     `json:"gate,omitempty"`               // of a bundle with kernels
 	Missing     []string       `json:"missing"`
 	Unknown     []string       `json:"unknown"`
 	Dropped     []string       `json:"dropped"`
@@ -154,4 +158,8 @@ func (r *inspection) addManifest(m *bundlepb.Manifest) {
 	run := runTimeOf(&driver.Summary{Manifest: m, WeightBytes: bundle.WeightBytes(m),
 		ArenaBytes: driver.ArenaBytes(m), CacheBytes: driver.CacheBytes(m)})
 	r.RunTime = &run
+	r.Targets, r.Gate = m.Targets, gateOf(m)
+	if len(m.Ranks) > 1 {
+		r.Placement = balance.PlacementOf(m).String()
+	}
 }

@@ -15,6 +15,7 @@ func (r *inspection) print(app *cli.App) {
 	r.printModel(w)
 	r.printFiles(w)
 	r.printMemory(w)
+	r.printMachine(w)
 	list(app, w, "missing", r.Missing)
 	list(app, w, "unknown", r.Unknown)
 	list(app, w, "dropped", r.Dropped)
@@ -40,6 +41,19 @@ func (r *inspection) printModel(w io.Writer) {
 	}
 	if s.Experts > 0 {
 		row(w, "experts", "%d a layer, %d a token%s", s.Experts, s.ExpertsPerToken, s.groups())
+	}
+}
+
+// printMachine is what a bundle is made for.
+func (r *inspection) printMachine(w io.Writer) {
+	if len(r.Targets) > 0 {
+		row(w, "target", "%s", strings.Join(r.Targets, ", "))
+	}
+	if r.Placement != "" {
+		row(w, "ranks", "%d, %s", r.Shards, r.Placement)
+	}
+	if r.Gate != nil {
+		row(w, "gate", "%s", r.Gate)
 	}
 }
 
