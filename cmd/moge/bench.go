@@ -69,20 +69,8 @@ func newBench(app *cli.App) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntSliceVarP(
-		&f.prompt,
-		"prompt",
-		"p",
-		[]int{512},
-		"tokens of the prompt; 0 leaves the test out",
-	)
-	flags.IntSliceVarP(
-		&f.generate,
-		"generate",
-		"n",
-		[]int{128},
-		"tokens to generate; 0 leaves the test out",
-	)
+	flags.IntSliceVarP(&f.prompt, "prompt", "p", []int{512}, "tokens of the prompt; 0 leaves the test out")
+	flags.IntSliceVarP(&f.generate, "generate", "n", []int{128}, "tokens to generate; 0 leaves the test out")
 	flags.IntSliceVarP(&f.depth, "depth", "d", []int{0}, "positions in the context before the test")
 	flags.IntSliceVar(&f.parallel, "parallel", []int{1}, "sequences at once")
 	flags.IntSliceVarP(&f.threads, "threads", "t", nil, "worker threads (default one a core)")
@@ -215,28 +203,30 @@ func cacheRows(l *bundlepb.Limits, positions, sequences int) int64 {
 }
 
 // all runs the tests with one engine.
-func (f *benchFlags) all(
-	ctx context.Context,
-	e *engine.Engine,
-	report *benchReport,
-	threads int,
-) error {
+func (f *benchFlags) all(ctx context.Context, e *engine.Engine, report *benchReport, threads int) error {
 	for _, depth := range f.depth {
 		for _, parallel := range f.parallel {
 			r, err := newBenchRun(ctx, e, report.work, depth, parallel)
+			if err == nil {
+				err = f.measure(ctx, r, report, threads)
+				r.free()
+			}
 			if err != nil {
 				return err
 			}
-			for _, c := range f.cases(depth, parallel) {
-				m, err := r.measure(ctx, c, f.repeat)
-				if err != nil {
-					r.free()
-					return err
-				}
-				report.add(c, m, threads)
-			}
-			r.free()
 		}
+	}
+	return nil
+}
+
+// measure runs the tests of one depth and number of sequences.
+func (f *benchFlags) measure(ctx context.Context, r *benchRun, report *benchReport, threads int) error {
+	for _, c := range f.cases(r.depth, len(r.sequences)) {
+		m, err := r.measure(ctx, c, f.repeat)
+		if err != nil {
+			return err
+		}
+		report.add(c, m, threads)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"moge/cmd/internal/cli"
@@ -53,11 +54,7 @@ type benchTest struct {
 }
 
 // newReport probes the machine unless only rates are wanted.
-func (f *benchFlags) newReport(
-	ctx context.Context,
-	dir string,
-	e *engine.Engine,
-) (*benchReport, error) {
+func (f *benchFlags) newReport(ctx context.Context, dir string, e *engine.Engine) (*benchReport, error) {
 	level, _ := cpu.Level() // an unknown one has kept the bundle from opening
 	m := e.Bundle().Manifest()
 	r := &benchReport{Schema: benchSchema, Bundle: dir, Model: factsOf(m.Model), CPU: cpu.Name(),
@@ -110,26 +107,11 @@ func (r *benchReport) write(app *cli.App, form string) error {
 	line := func(cells ...string) { fmt.Fprintf(app.Out, "| %s |\n", strings.Join(cells, " | ")) }
 	line("model", "scheme", "size", "params", "backend", "threads", "test", "t/s", "steal",
 		"bytes/token", "GB/s", "of memory", "GOP/s", "of int8")
-	line(
-		"---",
-		"---",
-		"---:",
-		"---:",
-		"---",
-		"---:",
-		"---",
-		"---:",
-		"---:",
-		"---:",
-		"---:",
-		"---:",
-		"---:",
-		"---:",
-	)
+	line("---", "---", "---:", "---:", "---", "---:", "---", "---:", "---:",
+		"---:", "---:", "---:", "---:", "---:")
+	same := []string{r.Model.Name, r.Model.Scheme, units.Bytes(r.Weights), units.Count(r.Model.Total), r.Backend}
 	for _, t := range r.Tests {
-		line(
-			append([]string{r.Model.Name, r.Model.Scheme, units.Bytes(r.Weights), units.Count(r.Model.Total),
-				r.Backend}, t.cells()...)...)
+		line(slices.Concat(same, t.cells())...)
 	}
 	fmt.Fprintf(app.Out, "\n%s\n", machineLine(*r.Machine))
 	for _, t := range r.Tests {
@@ -159,19 +141,10 @@ func percent(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
 // machineLine says what the probe found.
 func machineLine(m probe.Result) string {
 	way := m.Memory.Reading
-	return fmt.Sprintf(
-		"machine: %s, memory %.1f GB/s (%s of %s, prefetch %s%s; %.1f GB/s in plain pages), "+
-			"int8 %.0f GOP/s (%s)",
-		m.ISA,
-		m.Memory.Rate/1e9,
-		plural(way.Threads, "thread"),
-		plural(way.Streams, "stream"),
-		units.Bytes(int64(way.Ahead)),
-		hugeWord(way.Huge),
-		m.Plain.Rate/1e9,
-		m.Int8.Rate/1e9,
-		plural(m.Int8.Threads, "thread"),
-	)
+	return fmt.Sprintf("machine: %s, memory %.1f GB/s (%s of %s, prefetch %s%s; %.1f GB/s in plain pages), "+
+		"int8 %.0f GOP/s (%s)", m.ISA, m.Memory.Rate/1e9, plural(way.Threads, "thread"),
+		plural(way.Streams, "stream"), units.Bytes(int64(way.Ahead)), hugeWord(way.Huge), m.Plain.Rate/1e9,
+		m.Int8.Rate/1e9, plural(m.Int8.Threads, "thread"))
 }
 
 func hugeWord(huge bool) string {

@@ -40,12 +40,7 @@ type measurement struct {
 	benchTotals
 }
 
-func newBenchRun(
-	ctx context.Context,
-	e *engine.Engine,
-	w *workload,
-	depth, parallel int,
-) (*benchRun, error) {
+func newBenchRun(ctx context.Context, e *engine.Engine, w *workload, depth, parallel int) (*benchRun, error) {
 	r := &benchRun{engine: e, work: w, depth: depth, random: rand.New(rand.NewPCG(1, 2)),
 		seen: make([]int, e.Model().Experts), distinct: make([]int, len(w.experts))}
 	names := map[string]bool{}

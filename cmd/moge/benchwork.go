@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"moge/codegen/report"
 	"moge/formats/bundle"
 	"moge/formats/bundle/bundlepb"
 )
@@ -89,7 +90,8 @@ func (w *workload) addWeights(m *bundlepb.Manifest, s *bundlepb.Step) {
 				}
 			case bundlepb.OpCode_GROUPED_LINEAR, bundlepb.OpCode_QGROUPED_LINEAR,
 				bundlepb.OpCode_W8GROUPED_LINEAR:
-				w.addExperts(layerOf(s.Site), size/max(1, m.Model.Experts))
+				layer, _ := report.LayerOf(s.Site)
+				w.addExperts(layer, size/max(1, m.Model.Experts))
 			default:
 				w.fixed += size
 			}
@@ -104,16 +106,6 @@ func (w *workload) addExperts(layer int, bytes int64) {
 	}
 	w.experts = append(w.experts,
 		expertLayer{output: "experts." + strconv.Itoa(layer), layer: layer, bytes: bytes})
-}
-
-// layerOf is the number in a site such as layers.3.mlp.experts.down.
-func layerOf(site string) int {
-	fields := strings.Split(site, ".")
-	if len(fields) < 2 {
-		return 0
-	}
-	n, _ := strconv.Atoi(fields[1]) // a site without a number is of a model with one layer
-	return n
 }
 
 // usefulBytes is what the elements of a section take.
@@ -145,11 +137,7 @@ func computedBy(s *bundlepb.Step) bundlepb.OpCode {
 func (w *workload) addStates(m *bundlepb.Manifest, states []*bundlepb.State, windows []int64) {
 	ranks := int64(len(m.Ranks)) / max(1, int64(m.GetPlacement().GetAttention().GetDp()))
 	for i, s := range states {
-		bytes := bundle.DType(s.Dtype).Bytes(s.Heads * s.Width)
-		if s.Dtype == bundlepb.DType_I8 {
-			bytes += 4 * s.Heads // a scale for each row of a head
-		}
-		w.states = append(w.states, stateLayer{bytes * ranks, windows[i]})
+		w.states = append(w.states, stateLayer{report.PositionBytes(s) * ranks, windows[i]})
 	}
 }
 
