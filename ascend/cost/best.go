@@ -50,13 +50,6 @@ func (m *Machine) Padding(model *Model, p placement.Placement) float64 {
 	return most
 }
 
-// Neutral is the machine before anything was fitted or measured: all shares one, launches free.
-func (m *Machine) Neutral() *Machine {
-	n := *m
-	n.WeightShare, n.CacheShare, n.CubeShare, n.Launch = 1, 1, 1, 0
-	return &n
-}
-
 // Best is the fastest of some plans for a step, the first of equals, of those whose memory suffices;
 // ok is false when that of none does.
 func (m *Machine) Best(model *Model, plans []Plan, s Step) (best Timed, ok bool) {

@@ -47,10 +47,11 @@ func (m *Model) Sizes() placement.Model {
 // widthAlign is what inner widths of a rank are padded to: whole blocks of int8.
 const widthAlign = kernel.Block
 
-// Rules are what a machine asks of placements; padding is the most that is allowed, as a share.
+// Rules are what a machine asks of placements of a model with dynamic scales; padding is the most that is
+// allowed, as a share.
 func (m *Machine) Rules(padding float64) placement.Rules {
 	return placement.Rules{Align: widthAlign, VocabAlign: fractal, MaxPadding: padding,
-		MaxRanks: m.MaxRanks}
+		EqualWidths: true, EqualHead: true, MaxRanks: m.MaxRanks}
 }
 
 // Schedule is which collectives a layer has.

@@ -76,6 +76,13 @@ var cells = []cell{
 // h2p reports whether the paper gives the placement (§4.2.1).
 func (c *cell) h2p() bool { return c.machine == "300i-duo-96g" && c.stage == "decode" }
 
+// neutral is a machine before anything was fitted or measured: all shares one, launches free.
+func neutral(m *Machine) *Machine {
+	n := *m
+	n.WeightShare, n.CacheShare, n.CubeShare, n.Launch = 1, 1, 1, 0
+	return &n
+}
+
 // plan fixes placement and elements of the cache before anything is fitted: the paper's placement where it
 // gives one, else the best of the neutral machine; halves where these fit, else int8.
 func (c *cell) plan(m *Machine) (*Model, Plan) {
@@ -92,7 +99,7 @@ func (c *cell) plan(m *Machine) (*Model, Plan) {
 		for _, p := range list {
 			plans = append(plans, Plan{p, Scattered, Operators})
 		}
-		if best, ok := m.Neutral().Best(model, plans, c.step); ok {
+		if best, ok := neutral(m).Best(model, plans, c.step); ok {
 			return model, best.Plan
 		}
 	}

@@ -201,7 +201,7 @@ func (e *evaluator) throughput(m *Machine, model *Model, positions int64, style 
 				continue
 			}
 		}
-		batch := e.largestBatch(m, model, plan, positions)
+		batch := m.largestBatch(model, plan, positions, m.Limit, &e.ops)
 		if batch == 0 {
 			continue
 		}
@@ -211,10 +211,6 @@ func (e *evaluator) throughput(m *Machine, model *Model, positions int64, style 
 		}
 	}
 	return best
-}
-
-func (e *evaluator) largestBatch(m *Machine, model *Model, p Plan, positions int64) int64 {
-	return m.largestBatch(model, p, positions, m.Limit, &e.ops)
 }
 
 // Rank is the place of a result among those of all candidates on a machine: 1 is the best; equal ones
