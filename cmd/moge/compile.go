@@ -46,6 +46,7 @@ func newCompile(app *cli.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "compile DIR -o NAME.moge", Short: "Compile a checkpoint into a bundle", Long: compileLong,
 		Example: "  moge compile checkpoint --scheme w8a8-dynamic -o model.moge\n" +
+			"  moge compile checkpoint --target 300i-duo --devices 8 -o model.moge\n" +
 			"  moge compile checkpoint --scheme w8a8 --calib text.txt --head w8a16 -o model.moge\n" +
 			"  moge compile checkpoint --max-memory 1GiB --dry-run",
 		Args: cli.Args("DIR"),
@@ -115,8 +116,12 @@ func (f *compileFlags) run(cmd *cobra.Command, app *cli.App, dir string) error {
 		return err
 	}
 	defer m.Close()
-	if m.Quantized && f.card() {
+	switch {
+	case !f.card():
+	case m.Quantized:
 		f.settings.Passes.Float = dtype.Invalid // decided when it was quantized
+	case !cmd.Flags().Changed("scheme"):
+		f.settings.Passes.Scheme = mustScheme(cardScheme)
 	}
 	switch {
 	case f.emitOnly != "":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"strings"
@@ -96,17 +97,13 @@ func (r *doctorReport) print(app *cli.App) {
 	}
 	line("cpu", "%s, %s: bundles of the cpu run here", r.CPU.Level, plural(r.CPU.Cores, "core"))
 	if r.Compiler.Problem == "" {
-		line(
-			"compiler",
-			"%s, %s: kernels can be executed here, bundles for cards run with --device emulated",
-			r.Compiler.Path,
-			r.Compiler.Version,
-		)
+		line("compiler", "%s, %s: kernels can be executed here, bundles for cards run with --device emulated",
+			r.Compiler.Path, r.Compiler.Version)
 	} else {
 		line("compiler", "%s; without one compile for a card with --no-gate", r.Compiler.Problem)
 	}
-	line("cann", "%s", orElse(r.Cards.CANN, "not found"))
-	line("driver", "%s", orElse(r.Cards.Driver, "not found"))
+	line("cann", "%s", cmp.Or(r.Cards.CANN, "not found"))
+	line("driver", "%s", cmp.Or(r.Cards.Driver, "not found"))
 	line("ascendcl", "%s", library(r.Cards.AscendCL))
 	line("hccl", "%s", library(r.Cards.HCCL))
 	for _, c := range r.Cards.Chips {
@@ -121,20 +118,12 @@ func (r *doctorReport) print(app *cli.App) {
 	case r.Usable.Ascend:
 		line("cards", "usable")
 	case r.Cards.AscendCL.Path == "" || r.Cards.HCCL.Path == "":
-		line("cards", "not usable; %s", orElse(r.Cards.Hint, npu.InstallHint))
+		line("cards", "not usable; %s", cmp.Or(r.Cards.Hint, npu.InstallHint))
 	case r.Cards.Problem == "":
 		line("cards", "not all usable")
 	default:
 		line("cards", "not usable: %s%s", r.Cards.Problem, after("; ", r.Cards.Hint))
 	}
-}
-
-// orElse is the text, or another for none.
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // after is the text behind what leads to it; nothing for none.

@@ -26,7 +26,7 @@ func (f *expertFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.on, "experts", false, "count what experts the tokens choose")
 	flags.IntVar(&f.ep, "ep", 0, "ranks that the experts lie on, for the imbalance score\n"+
-		"(default as many as the bundle is placed on, else as the router has groups, else 8)")
+		"(default as many as the bundle is placed on, else as the router has groups,\nelse 8, 4, 2 or 1)")
 	flags.IntVar(&f.batch, "score-batch", balance.DefaultBatch, "tokens of a batch of the imbalance score")
 	cmd.MarkFlagsMutuallyExclusive("experts", "base")
 }
@@ -71,7 +71,7 @@ func (f *expertFlags) ranks(e *engine.Engine) int {
 	return evenRanks(m)
 }
 
-// evenRanks is the largest number of ranks up to 8 that the experts lie on evenly.
+// evenRanks is 8 ranks, or half as many as often as it takes for the experts to lie on them evenly.
 func evenRanks(m *bundlepb.Model) int {
 	ranks := 8
 	for m.Experts%int64(ranks) != 0 {

@@ -43,6 +43,9 @@ func (v headValue) Set(text string) error {
 
 func (v headValue) Type() string { return "int8|SCHEME" }
 
+// cardScheme is what a card gets unless told otherwise: its kernels take int8 rows, and it needs no text.
+const cardScheme = "w8a8-dynamic"
+
 func schemeWords() []string {
 	var words []string
 	for _, s := range quant.Schemes() {

@@ -130,13 +130,13 @@ func (f *cardFlags) graph(ctx context.Context, m *driver.Model) (*ir.Graph, code
 		return driver.Graph(ctx, m, s)
 	}
 	if f.scheme.Name == "" {
-		f.scheme = mustScheme("w8a8-dynamic")
+		f.scheme = mustScheme(cardScheme)
 	}
 	s.Passes.Scheme = f.scheme
 	if !f.scheme.NeedsStats() {
 		return driver.Graph(ctx, m, s)
 	}
-	s.Passes.Scheme = mustScheme("w8a8-dynamic")
+	s.Passes.Scheme = mustScheme(cardScheme)
 	_, limits, err := driver.Graph(ctx, m, s)
 	if err != nil {
 		return nil, limits, err

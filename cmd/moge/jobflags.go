@@ -43,7 +43,8 @@ func (f *jobFlags) add(cmd *cobra.Command) {
 	s, flags := &f.settings, cmd.Flags()
 	flags.StringVarP(&f.out, "output", "o", "", "what to write")
 	flags.Var(schemeValue{&s.Passes.Scheme}, "scheme",
-		"how linears are quantized: none, w8a16, w8a8-dynamic, w8a8")
+		"how linears are quantized: none, w8a16, w8a8-dynamic, w8a8\n"+
+			"(default none, for a card w8a8-dynamic)")
 	flags.Var(overrideValue{&s.Passes.Overrides}, "override",
 		"another scheme for the sites that PATTERN matches, such as 'layers.*.self_attn.*=w8a16';\n"+
 			"repeatable, the last match counts")

@@ -21,22 +21,34 @@ type placementFlags struct {
 	maxPadding float64
 }
 
-const placementUse = "how the model lies over the devices: h2p (attention dp, tp4; experts ep, tp2; " +
+const placementUse = "how the model lies over the devices: h2p (attention dp, tp4; experts ep, tp2;\n" +
 	"shared tp), or parts such as attn=dp2,tp4:experts=ep4,tp2:shared=tp8:embed=tp4:head=tp8"
 
 func (f *placementFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.IntVar(&f.devices, "devices", 1, "chips, or local ranks of a CPU, to cut the model for")
 	flags.StringVar(&f.placement, "placement", placement.H2PName, placementUse)
-	flags.Float64Var(&f.maxPadding, "max-padding", 100*driver.MaxPadding,
-		"zeros that a part may be padded with, percent of what is real")
+	addPadding(cmd, &f.maxPadding)
 	complete(cmd, map[string][]string{"devices": {"1", "2", "4", "8"}, "placement": {placement.H2PName}})
+}
+
+// addPadding adds --max-padding, percent.
+func addPadding(cmd *cobra.Command, percent *float64) {
+	cmd.Flags().Float64Var(percent, "max-padding", 100*driver.MaxPadding,
+		"zeros that a part may be padded with, percent of what is real")
+}
+
+func checkPadding(percent float64) error {
+	if percent < 0 || percent > 1000 {
+		return cli.Usage("--max-padding %v: want percent, 0 to 1000", percent)
+	}
+	return nil
 }
 
 // set resolves the flags into settings for a target.
 func (f *placementFlags) set(cmd *cobra.Command, s *driver.Settings) error {
-	if f.maxPadding < 0 || f.maxPadding > 1000 {
-		return cli.Usage("--max-padding %v: want percent, 0 to 1000", f.maxPadding)
+	if err := checkPadding(f.maxPadding); err != nil {
+		return err
 	}
 	if f.devices == 1 && !cmd.Flags().Changed("devices") && cmd.Flags().Changed("placement") {
 		return cli.Usage("--placement needs --devices, the number of chips")
@@ -65,15 +77,19 @@ func withLegal(m *driver.Model, err error) error {
 	if len(list) == 0 {
 		return fmt.Errorf("%w; there is none for %d devices", err, devices)
 	}
+	return fmt.Errorf("%w; legal are %s: moge simulate DIR --target CARD --devices %d --sweep placement "+
+		"compares those of a card", err, fewOf(list), devices)
+}
+
+// fewOf names the first few of some placements, and says how many more there are.
+func fewOf(list []placement.Placement) string {
 	const few = 3
 	var names []string
 	for _, p := range list[:min(few, len(list))] {
 		names = append(names, p.String())
 	}
-	return fmt.Errorf(
-		"%w; legal are %s and others: moge simulate DIR --devices %d --sweep placement lists them",
-		err,
-		strings.Join(names, ", "),
-		devices,
-	)
+	if more := len(list) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }

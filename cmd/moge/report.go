@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"moge/cmd/internal/cli"
+	"moge/codegen/balance"
 	"moge/codegen/driver"
 	"moge/formats/bundle/bundlepb"
 	"moge/ir/dtype"
@@ -57,12 +58,8 @@ func ranksOf(s *driver.Summary) *rankFacts {
 	if len(m.Ranks) == 1 {
 		return nil
 	}
-	r := &rankFacts{Count: len(m.Ranks), Weights: m.Ranks[0].Size, Balance: m.GetCertificate().GetReason()}
-	for _, kv := range m.Config {
-		if kv.Key == "placement" {
-			r.Placement = kv.Value
-		}
-	}
+	r := &rankFacts{Count: len(m.Ranks), Placement: balance.PlacementOf(m).String(), Weights: m.Ranks[0].Size,
+		Balance: m.GetCertificate().GetReason()}
 	for _, t := range s.Report.Traffic {
 		r.Traffic = append(r.Traffic, trafficFacts{t.Pass, t.Count, t.Bytes})
 	}

@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,7 +67,7 @@ var sweeps = []string{"batch", "devices", "placement"}
 func newSimulate(app *cli.App) *cobra.Command {
 	f := &simulateFlags{}
 	cmd := &cobra.Command{
-		Use:   "simulate DIR --target CARD | simulate [DIR] --search",
+		Use:   "simulate DIR --target CARD | simulate [DIR] --search --target CARD,...",
 		Short: "Predict time and memory of a model on cards",
 		Long:  simulateLong,
 		Example: "  moge simulate checkpoint --target 300i-duo --devices 8 --batch 80\n" +
@@ -83,15 +83,15 @@ func newSimulate(app *cli.App) *cobra.Command {
 	flags.Int64Var(&f.context, "context", 2048, "positions of each sequence")
 	flags.StringVar(&f.placement, "placement", bestPlacement,
 		"h2p, best, or degrees such as attn=dp2,tp4:experts=ep4,tp2:shared=tp8")
-	flags.Float64Var(&f.padding, "max-padding", 100*driver.MaxPadding,
-		"zeros that a part may be padded with, percent of what is real")
+	addPadding(cmd, &f.padding)
 	f.kv = dtype.F16
 	flags.Var(dtypeValue{&f.kv, []string{"f16", "i8"}}, "kv", "elements of the cache")
 	flags.DurationVar(&f.limit, "limit", 0,
 		"time that a decode step may take (default 100ms on 300I Duo, 50ms on 800I A2)")
 	flags.BoolVar(&f.unfused, "unfused", false,
 		"launch every op by itself, as frameworks do, not this compiler's kernels")
-	flags.StringSliceVar(&f.sweep, "sweep", nil, "compare: "+strings.Join(sweeps, ", "))
+	flags.StringSliceVar(&f.sweep, "sweep", nil, "compare: "+strings.Join(sweeps, ", ")+"; batches\n"+
+		"double up to --batch, or to 1024, devices up to --devices")
 	flags.StringVar(&f.trace, "trace", "",
 		"write the decode step op by op to this file, for chrome://tracing or Perfetto")
 	f.json = cli.JSONFlag(cmd, simulateSchema+", with --search "+searchSchema)
@@ -106,7 +106,7 @@ func newSimulate(app *cli.App) *cobra.Command {
 		if f.search.on {
 			return f.runSearch(cmd.Context(), app, args)
 		}
-		return f.run(cmd.Context(), app, args[0])
+		return f.run(app, args[0])
 	}
 	return cmd
 }
@@ -144,12 +144,10 @@ func (f *simulateFlags) check(cmd *cobra.Command, args []string) error {
 		return cli.Usage("--context is %d, it must be 1 to 1048576", f.context)
 	case f.devices < 0 || f.devices > placement.MaxDevices:
 		return cli.Usage("--devices is %d, it must be 1 to %d", f.devices, placement.MaxDevices)
-	case f.padding < 0 || f.padding > 1000:
-		return cli.Usage("--max-padding %v: want percent, 0 to 1000", f.padding)
 	case f.limit < 0:
 		return cli.Usage("--limit cannot be negative")
 	}
-	return nil
+	return checkPadding(f.padding)
 }
 
 func (f *simulateFlags) style() cost.Style {
@@ -184,7 +182,7 @@ func (f *simulateFlags) loadSizes(dir string) (*cost.Model, error) {
 	if err != nil {
 		return nil, inputError(err)
 	}
-	g, _, err = passes.Compile(g, passes.Options{Scheme: mustScheme("w8a8-dynamic"), KV: dtype.F16,
+	g, _, err = passes.Compile(g, passes.Options{Scheme: mustScheme(cardScheme), KV: dtype.F16,
 		Float: dtype.F16, Activations: dtype.F16})
 	if err != nil {
 		return nil, inputError(err)
@@ -197,7 +195,7 @@ func (f *simulateFlags) loadSizes(dir string) (*cost.Model, error) {
 	return m, nil
 }
 
-func (f *simulateFlags) run(_ context.Context, app *cli.App, dir string) error {
+func (f *simulateFlags) run(app *cli.App, dir string) error {
 	machine, err := f.machine()
 	if err != nil {
 		return err
@@ -258,29 +256,20 @@ func (s *simulation) plan(chips int, text string, batch int64) (cost.Plan, error
 	return cost.Plan{Placement: p, Style: s.style()}, nil
 }
 
-// shownLegal is how many placements an error lists.
-const shownLegal = 4
-
-// legal names the placements that there are.
+// legal names some of the placements that there are.
 func (s *simulation) legal(chips int) string {
-	var names []string
-	list := s.machine.Placements(s.model, chips, s.padding/100)
-	for _, p := range list[:min(shownLegal, len(list))] {
-		names = append(names, p.String())
-	}
-	switch more := len(list) - len(names); {
-	case len(list) == 0:
-		return "none"
-	case more > 0:
-		names = append(names, fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(names, ", ")
+	return cmp.Or(fewOf(s.machine.Placements(s.model, chips, s.padding/100)), "none")
 }
 
 // best is the fastest plan for the decode step; where it fits in none, the one that needs the least.
+// Replicas of all weights are looked at where nothing else is legal.
 func (s *simulation) best(chips int, batch int64) (cost.Plan, error) {
+	list := s.machine.Placements(s.model, chips, s.padding/100)
+	if len(list) == 0 {
+		list = s.machine.Legal(s.model, chips, s.padding/100)
+	}
 	var plans []cost.Plan
-	for _, p := range s.machine.Placements(s.model, chips, s.padding/100) {
+	for _, p := range list {
 		plans = append(plans, cost.Plan{Placement: p, Style: s.style()})
 	}
 	if len(plans) == 0 {

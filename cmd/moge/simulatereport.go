@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"moge/ascend/cost"
@@ -150,14 +151,7 @@ func (s *simulation) rows() ([]simulatedRow, error) {
 	return list, nil
 }
 
-func (s *simulation) swept(what string) bool {
-	for _, word := range s.sweep {
-		if word == what {
-			return true
-		}
-	}
-	return false
-}
+func (s *simulation) swept(what string) bool { return slices.Contains(s.sweep, what) }
 
 func (s *simulation) sweptDevices() []int {
 	if !s.swept("devices") {
@@ -181,7 +175,7 @@ func (s *simulation) sweptPlacements(chips int) []string {
 	return list
 }
 
-// sweptBatches doubles up to --batch, or to 1024 when that is not given.
+// sweptBatches doubles up to --batch, or to 1024 when that is 1, which it is unless given.
 func (s *simulation) sweptBatches() []int64 {
 	if !s.swept("batch") {
 		return []int64{s.batch}

@@ -29,8 +29,8 @@ type searchFlags struct {
 func (f *searchFlags) add(cmd *cobra.Command) {
 	f.params = paramRange{60e9, 80e9}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.on, "search", false, "search hidden 4096 to 8192, layers 40 to 64, experts 32 to 64, "+
-		"query heads 32 to 64, heads of keys 8 to 16 for the most tokens a second within the time limit")
+	flags.BoolVar(&f.on, "search", false, "search hidden 4096 to 8192, layers 40 to 64, experts 32 to 64,\n"+
+		"query heads 32 to 64, heads of keys 8 to 16,\nfor the most tokens a second within the time limit")
 	flags.Var(&f.params, "params", "with --search: parameters of the models, such as 60e9:80e9")
 	flags.StringVar(&f.plot, "plot", "", "with --search: write a scatter plot to this SVG file")
 	must(cmd.MarkFlagFilename("plot", "svg"))
@@ -125,6 +125,10 @@ func (f *simulateFlags) runSearch(ctx context.Context, app *cli.App, args []stri
 	if len(space) == 0 {
 		return cli.Usage("--params %v: no model of the space has so many", &f.search.params)
 	}
+	found := cost.Evaluate(reference, machines, f.context, f.style())
+	if err := f.search.checkPlot(found, machines); err != nil {
+		return err
+	}
 	bar := app.Term.Progress("search", "models")
 	list, err := cost.Search(ctx, space, machines, f.context, f.style(),
 		func(done, total int) { bar(int64(done), int64(total)) })
@@ -132,8 +136,18 @@ func (f *simulateFlags) runSearch(ctx context.Context, app *cli.App, args []stri
 	if err != nil {
 		return err
 	}
-	found := cost.Evaluate(reference, machines, f.context, f.style())
 	return f.writeSearch(app, list, found, machines)
+}
+
+// checkPlot refuses a plot relative to a reference that has no rate.
+func (f *searchFlags) checkPlot(reference cost.Candidate, machines []*cost.Machine) error {
+	for i, m := range machines {
+		if f.plot != "" && reference.Results[i].Batch == 0 {
+			return exit.With(exit.Input, fmt.Errorf("--plot is relative to %s, which does not meet the limit of %s "+
+				"with one sequence", reference.Model.Name, m.Name))
+		}
+	}
+	return nil
 }
 
 func (f *searchFlags) models(kv dtype.Type) []*cost.Model {
